@@ -1,0 +1,260 @@
+"""`python -m latent_dynamics ...`: what the Makefile's targets call, so that they are the same on every system."""
+
+import argparse
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("*.py", "*.js", "*.css")  # of the package: what a notebook's outputs depend on, unseen by jupyter-cache
+INSTALL = 'pip install -c constraints.txt -e ".[book,test]"'
+
+
+def main(arguments=None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m latent_dynamics", description="Build, test and read the book.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    def command(name, run, text):
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    command("book", book, "execute every chapter and build the book; again: only what changed")
+    command("test", test, "lint, unit tests, book, claims, notebooks, browser")
+    command("test-all", test_all, "the same, and the long tests")
+    command("bench", bench, "measure speed and memory")
+    command("lab", lab, "open the chapters in JupyterLab")
+    serving = command("serve", serve, "serve the built book on this machine")
+    serving.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    cleaning = command("clean", clean, "remove the built book; data and trained models stay")
+    cleaning.add_argument("--artifacts", action="store_true", help="remove the kept data and trained models too")
+
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except KeyboardInterrupt:
+        return 130
+
+
+# --- the book ---------------------------------------------------------------------------------------------------------
+
+
+def book(options=None, root=ROOT) -> int:
+    """Build the book, and say where it is and what each chapter cost; non-zero if anything failed."""
+    _need_clone(root)
+    _need("jupyter-book", "1.")
+    start = time.time()
+    stamp = Stamp(root)
+    stamp.forget_what_is_out_of_date()
+    stamp.write(state="building")
+    code = 1
+    try:
+        build = "from jupyter_book.cli.main import main; main()"  # it cannot be started with -m
+        code = _run(["-c", build, "build", str(root), "-W", "-n", "--keep-going"], root)
+    finally:
+        # Sphinx gives a page's warnings only when it reads it: after a failure, it must read all of them again.
+        if code:
+            shutil.rmtree(root / "_build" / ".doctrees", ignore_errors=True)
+        stamp.write(state="built" if code == 0 else "failed")
+    _print_costs(root, start)
+    for report in sorted((root / "_build" / "html" / "reports").rglob("*.err.log")):
+        if report.stat().st_mtime >= start:
+            print(f"FAILED: {report.stem.removesuffix('.err')}; its traceback is in {report}")
+    if code:
+        print("The book did not build: see the warnings above.")
+    else:
+        print(f"The book: {(root / '_build' / 'html' / 'index.html').as_uri()}")
+    return code
+
+
+class Stamp:
+    """What the outputs in jupyter-cache were made with: it compares notebooks only, so package and weights are on us.
+
+    Kept beside the cache, as JSON: the hash of the package's sources when the last build began, and the hash of every
+    artifact when it ended.
+    """
+
+    def __init__(self, root):
+        from latent_dynamics import store
+
+        self.build, self.store = root / "_build", store
+        self.path = self.build / ".latent_dynamics.json"
+        self.package = _hash_of_package(root / "latent_dynamics")
+
+    def forget_what_is_out_of_date(self):
+        """Remove the outputs of earlier builds, with a line that says why, unless what made them is unchanged."""
+        reason = self.reason()
+        if reason and (self.build / ".jupyter_cache").exists():
+            print(f"Executing every chapter again: {reason}.")
+            shutil.rmtree(self.build / ".jupyter_cache")
+            shutil.rmtree(self.build / ".doctrees", ignore_errors=True)
+
+    def reason(self):
+        """Why the outputs cannot be trusted any more; None if they can."""
+        try:
+            last = json.loads(self.path.read_text())
+            state, package, artifacts = last["state"], last["package"], last["artifacts"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return "nothing tells what the last build was made with"
+        if state == "building":
+            return "the last build was killed"
+        if package != self.package:
+            return "the helper package changed"
+        now = self.artifacts()
+        changed = [name for name, content in artifacts.items() if now.get(name) != content]
+        return f"changed or missing in {self.store.folder()}: {', '.join(changed)}" if changed else None
+
+    def artifacts(self):
+        return {path.name: self.store.fingerprint(path) for path in self.store.files()}
+
+    def write(self, state):
+        self.build.mkdir(exist_ok=True)
+        self.path.write_text(json.dumps({"state": state, "package": self.package, "artifacts": self.artifacts()}))
+
+
+def _hash_of_package(folder):
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in SOURCES for path in folder.rglob(pattern)):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _print_costs(root, start):
+    """What executing each chapter took, this time or when its outputs were last made."""
+    if not (root / "_build" / ".jupyter_cache").exists():
+        return
+    from jupyter_cache import get_cache
+
+    records = get_cache(root / "_build" / ".jupyter_cache").list_cache_records()
+    latest = {record.uri: record for record in sorted(records, key=lambda record: record.created)}
+    total = 0.0
+    for uri, record in sorted(latest.items()):
+        path, seconds = Path(uri), record.data["execution_seconds"]
+        if path.exists():
+            total += seconds
+            now = record.created.replace(tzinfo=datetime.UTC).timestamp() >= start
+            print(f"{seconds:8.1f} s  {path.stem}{'' if now else '  (as before)'}")
+    print(f"{total:8.1f} s  all chapters")
+
+
+# --- the tests --------------------------------------------------------------------------------------------------------
+
+
+def test(options=None, root=ROOT, long=False) -> int:
+    """Run every step, even after one that failed, and close with a summary; non-zero if any failed."""
+    _need_clone(root)
+    for package in ("ruff", "pytest", "nbval", "playwright"):
+        _need(package)
+    pytest = ["-m", "pytest"]
+    nbval = [*pytest, "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "book"]
+    steps = {  # cheap first; the book comes before what reads its models or its pages
+        "lint": ["-m", "ruff", "check", "."],
+        "unit": [*pytest, "tests", "--ignore=tests/browser", "-m", "not claims and not long"],
+        "book": None,
+        "claims": [*pytest, "tests", "--ignore=tests/browser", "-m", "claims and not long"],
+        "notebooks": nbval,
+        "browser": [*pytest, "tests/browser", "-m", "not long"],
+    }
+    if long:
+        steps["long"] = [*pytest, "tests", "-m", "long"]
+    results = {}
+    for name, command in steps.items():
+        print(f"\n=== {name} ===", flush=True)
+        if name == "browser" and results["book"][0]:
+            print("Not run: there is no built book to look at.")
+            results[name] = 1, 0.0
+            continue
+        begun = time.monotonic()
+        code = book(root=root) if command is None else _run(command, root)
+        results[name] = code, time.monotonic() - begun
+    print("\n=== summary ===")
+    for name, (code, seconds) in results.items():
+        print(f"{'ok' if code == 0 else 'FAILED':8}{name:12}{seconds:8.1f} s")
+    print(f"{'':20}{sum(seconds for _, seconds in results.values()):8.1f} s")
+    return int(any(code for code, _ in results.values()))
+
+
+def test_all(options) -> int:
+    """`test`, and the tests marked long."""
+    return test(long=True)
+
+
+def bench(options) -> int:
+    """Measure speed and memory."""
+    from latent_dynamics import bench
+
+    return bench.main()
+
+
+# --- looking, and cleaning up -----------------------------------------------------------------------------------------
+
+
+def lab(options) -> int:
+    """Open the chapters in JupyterLab."""
+    _need_clone(ROOT)
+    _need("jupyterlab")
+    return _run(["-m", "jupyterlab", "book"], ROOT)
+
+
+def serve(options) -> int:
+    """Serve the built book on this machine, and only to it."""
+    html = ROOT / "_build" / "html"
+    if not html.exists():
+        sys.exit("There is no built book to serve. Build it first: python -m latent_dynamics book")
+    return _run(["-m", "http.server", str(options.port), "--bind", "127.0.0.1", "--directory", str(html)], ROOT)
+
+
+def clean(options) -> int:
+    """Remove the built book and, if asked, what the cache folder keeps; touches no file that is not ours."""
+    if (ROOT / "_build").exists():
+        print(f"Removing {ROOT / '_build'}")
+        shutil.rmtree(ROOT / "_build")
+    if options.artifacts:
+        from latent_dynamics import store
+
+        files = store.files()
+        size = sum(path.stat().st_size for path in files) / 1e6
+        print(f"Removing {len(files)} data sets and models ({size:.1f} MB) from {store.folder()}")
+        for path in [*files, *store.folder().glob("*.lock"), *store.folder().glob("*.part")]:
+            path.unlink(missing_ok=True)
+    return 0
+
+
+# --- shared -----------------------------------------------------------------------------------------------------------
+
+
+def _run(arguments, root) -> int:
+    """Run this Python with the arguments, in the clone, on the clone's package; returns the exit code."""
+    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),  # kernels start elsewhere, and must import this package and no other
+        "JUPYTER_PREFER_ENV_PATH": "1",  # a kernel of the user's, also called python3, would lack it
+    }
+    sys.stdout.flush()
+    return subprocess.run([sys.executable, *arguments], cwd=root, env=environment).returncode
+
+
+def _need_clone(root):
+    if not (root / "_config.yml").exists():
+        sys.exit(f"{root} is not a clone of the book's repository, which this command needs (no _config.yml there).")
+
+
+def _need(package, version=""):
+    try:
+        found = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        sys.exit(f"{package} is not installed in {sys.prefix}. In the clone, run: {INSTALL}")
+    if not found.startswith(version):
+        sys.exit(f"{package} {found} is another program; the book needs {version}x. In the clone, run: {INSTALL}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

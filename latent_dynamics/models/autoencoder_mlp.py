@@ -1,0 +1,89 @@
+"""Rung one, the text's model: a frame becomes z, and an MLP moves z one step.
+
+No memory and no noise: the belief is the latent of the last frame alone, whatever came before it.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..world_model import WorldModel, check_actions, check_frames, check_horizon, refuse_samples
+from .autoencoder import Autoencoder
+
+
+class LatentMLP(nn.Module):
+    """M: (z, a) -> z'. The action enters one-hot; the network predicts the change, in units of its spread.
+
+    predict_change=False predicts z' itself, to show why one does not.
+    """
+
+    def __init__(self, latent_size=8, hidden=128, predict_change=True):
+        super().__init__()
+        self.predict_change = predict_change
+        self.net = nn.Sequential(
+            nn.Linear(latent_size + 2, hidden), nn.ReLU(),
+            nn.Linear(hidden, hidden), nn.ReLU(),
+            nn.Linear(hidden, latent_size),
+        )  # fmt: skip
+        for name, start in (("mean", 0.0), ("spread", 1.0), ("change_spread", 1.0)):
+            self.register_buffer(name, torch.full((latent_size,), start))
+
+    def fit_scale(self, z, z_next):
+        """Remember mean and spread of training latents (M, D), and the spread of their changes."""
+        self.mean.copy_(z.mean(0))
+        self.spread.copy_(z.std(0))
+        self.change_spread.copy_((z_next - z).std(0) if self.predict_change else z.std(0))
+
+    def forward(self, z, action):
+        """Return the next latent: (B, D), (B,) int64 -> (B, D)."""
+        one_hot = F.one_hot(action, 2).to(z.dtype)  # (B, 2)
+        out = self.net(torch.cat([(z - self.mean) / self.spread, one_hot], -1)) * self.change_spread  # (B, D)
+        return z + out if self.predict_change else self.mean + out
+
+    def loss(self, z, action, z_next):
+        """The squared error of the prediction, in units of the change's spread, averaged over the latent."""
+        return {"loss": ((self(z, action) - z_next) / self.change_spread).square().mean()}
+
+
+class AutoencoderMLP(WorldModel):
+    """Encoder, decoder and LatentMLP as one world model. A state is z: D = latent_size numbers."""
+
+    def __init__(self, latent_size=8, hidden=128, predict_change=True):
+        super().__init__()
+        self.state_size = latent_size
+        self.autoencoder = Autoencoder(latent_size)
+        self.dynamics = LatentMLP(latent_size, hidden, predict_change)
+        self.goes_on = nn.Sequential(nn.Linear(latent_size, 32), nn.ReLU(), nn.Linear(32, 1))
+
+    def filter(self, frames, actions):
+        check_frames(frames, self.frame_shape)
+        check_actions(actions, frames.shape[0], frames.shape[1] - 1)
+        return self.autoencoder.encode(frames)  # (B, K + 1, D): each belief from its own frame alone
+
+    def imagine(self, belief, actions, samples=None):
+        refuse_samples(self, samples)
+        check_actions(actions, belief.shape[0])
+        check_horizon(actions)
+        states = []
+        for action in actions.unbind(1):
+            belief = self.dynamics(belief, action)
+            states.append(belief)
+        return torch.stack(states, 1)  # (B, N, D)
+
+    def decode(self, states):
+        return self.autoencoder.decode(states)
+
+    def outcome(self, states):
+        scaled = (states - self.dynamics.mean) / self.dynamics.spread
+        return torch.ones(states.shape[:-1]), torch.sigmoid(self.goes_on(scaled))[..., 0]
+
+    def latent_loss(self, z, action, z_next, terminated):
+        """What the latent models learn together, on frozen latents: the step, and whether the episode goes on."""
+        logit = self.goes_on((z_next - self.dynamics.mean) / self.dynamics.spread)[..., 0]
+        step = self.dynamics.loss(z, action, z_next)["loss"]
+        goes_on = F.binary_cross_entropy_with_logits(logit, 1 - terminated)
+        return {"loss": step + goes_on, "step": step, "goes on": goes_on}
+
+    def fit_latents(self, z, z_next):
+        """Prepare for `latent_loss`: remember how training latents are spread."""
+        self.dynamics.fit_scale(z, z_next)

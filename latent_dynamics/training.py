@@ -1,0 +1,77 @@
+"""The one training loop. Everything in this book that learns by gradient learns here."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long and how hard to train."""
+
+    epochs: int = 16  # passes over the training data
+    batch_size: int = 128  # examples a gradient step
+    learning_rate: float = 2e-3  # the peak of the one-cycle schedule
+    weight_decay: float = 0.0  # AdamW's
+
+
+@contextmanager
+def seeded(seed):
+    """Fix torch's random stream inside the block, and leave the one outside as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def train(module, loss, data, validation, budget, seed=0, label="training", bar=True):
+    """Minimise loss(*batch)["loss"] over the parameters of `module`; return the history of every term.
+
+    loss: maps tensors (B, ...) to a dict of scalars, of which "loss" is minimised and the others are logged;
+    data, validation: tuples of tensors that share their first dimension; budget: Budget.
+    Returns {"train loss": (epochs,), "validation loss": (epochs,), ...}: means over examples.
+    AdamW under a one-cycle schedule (Smith & Topin 2019). Raises ValueError for empty data and for a loss that
+    is no longer a number.
+    """
+    if len(data[0]) == 0:
+        raise ValueError(f"{label}: the training data are empty")
+    order = torch.Generator().manual_seed(seed)
+    steps = budget.epochs * -(-len(data[0]) // budget.batch_size)
+    optimizer = torch.optim.AdamW(module.parameters(), weight_decay=budget.weight_decay, lr=budget.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget.learning_rate, total_steps=steps)
+    history = []
+    with tqdm(total=budget.epochs, desc=label, unit=" epochs", disable=not bar) as progress, seeded(seed):
+        for _ in range(budget.epochs):
+            module.train()
+            totals = {}
+            for rows in torch.randperm(len(data[0]), generator=order).split(budget.batch_size):
+                terms = loss(*(tensor[rows] for tensor in data))
+                optimizer.zero_grad()
+                terms["loss"].backward()
+                optimizer.step()
+                schedule.step()
+                for name, value in terms.items():
+                    totals[name] = totals.get(name, 0.0) + float(value.detach()) * len(rows) / len(data[0])
+            if not np.isfinite(totals["loss"]):
+                raise ValueError(f"{label}: the loss became {totals['loss']}; lower the learning rate, look for NaN")
+            module.eval()
+            with torch.no_grad():
+                held_out = average(loss, validation)
+            history.append(
+                {f"train {k}": v for k, v in totals.items()} | {f"validation {k}": v for k, v in held_out.items()}
+            )
+            progress.update()
+            progress.set_postfix(loss=f"{held_out['loss']:.3g}")
+    module.eval()
+    return {name: np.array([epoch[name] for epoch in history]) for name in history[0]}
+
+
+def average(loss, data, batch_size=1024):
+    """Return each of the loss's terms, averaged over all examples."""
+    totals = {}
+    for rows in torch.arange(len(data[0])).split(batch_size):
+        for name, value in loss(*(tensor[rows] for tensor in data)).items():
+            totals[name] = totals.get(name, 0.0) + float(value) * len(rows) / len(data[0])
+    return totals

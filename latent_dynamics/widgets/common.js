@@ -1,0 +1,136 @@
+// What every widget of the book shares. Each widget's module is this file followed by its own,
+// because a page opened from file:// can import one module at a time and no neighbours.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** element("p", { class: "ld-title" }, "text"): a node, its attributes, its listeners, its children. */
+function element(tag, attributes = {}, ...children) {
+  return furnish(document.createElement(tag), attributes, children);
+}
+
+function svgElement(tag, attributes = {}, ...children) {
+  return furnish(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function furnish(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name.replace(/^on/, ""), value);
+    else node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+const ICONS = {
+  play: "M8 5v14l11-7z",
+  pause: "M7 5h4v14H7zM13 5h4v14h-4z",
+  back: "M18 5v14L8 12zM6 5h2v14H6z",
+  forward: "M6 5v14l10-7zM16 5h2v14h-2z",
+  first: "M19 5v14l-7-7zM12 5v14l-7-7zM3 5h2v14H3z",
+};
+
+/** A button with a drawn icon; `rename` changes icon and name together (play <-> pause). */
+function iconButton(icon, name, onclick) {
+  const path = svgElement("path", { d: ICONS[icon] });
+  const drawing = svgElement("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, path);
+  const node = element("button", { type: "button", class: "ld-button", onclick }, drawing);
+  const rename = (newIcon, newName) => {
+    path.setAttribute("d", ICONS[newIcon]);
+    node.setAttribute("aria-label", newName);
+    node.title = newName;
+  };
+  rename(icon, name);
+  return { node, rename };
+}
+
+/** A named range input that shows its value; `show` moves it without calling `onmove`. */
+function slider(name, onmove) {
+  const input = element("input", {
+    type: "range", min: 1, step: 1, "aria-label": name, oninput: () => onmove(Number(input.value)),
+  });
+  const value = element("span", { class: "ld-slider-value", "aria-hidden": "true" });
+  const title = element("span", { class: "ld-slider-name", "aria-hidden": "true" }, name);
+  const show = (number, maximum, text) => {
+    input.max = maximum;
+    input.value = number;
+    input.setAttribute("aria-valuetext", text);
+    value.textContent = text;
+  };
+  return { node: element("div", { class: "ld-slider" }, title, input, value), show };
+}
+
+/** A named drop-down list; `onchoose` gets the number of the line chosen. */
+function chooser(name, lines, onchoose) {
+  const select = element(
+    "select", { class: "ld-select", "aria-label": name, onchange: () => onchoose(select.selectedIndex) },
+    ...lines.map((line) => element("option", {}, line)),
+  );
+  const title = element("span", { class: "ld-slider-name", "aria-hidden": "true" }, name);
+  return { node: element("div", { class: "ld-chooser" }, title, select), show: (index) => { select.selectedIndex = index; } };
+}
+
+/** Calls `draw` at most once a displayed frame, however often it is asked to. */
+function oncePerFrame(draw) {
+  let asked = 0;
+  const ask = () => { asked ||= requestAnimationFrame(() => { asked = 0; draw(); }); };
+  ask.cancel = () => cancelAnimationFrame(asked);
+  return ask;
+}
+
+/** Calls `tick` `rate()` times a second from `start` to `stop`; stops with the page's own clock when hidden. */
+function metronome(rate, tick) {
+  let request = 0;
+  let due = 0;
+  const beat = (now) => {
+    request = requestAnimationFrame(beat);
+    if (now < due) return;
+    due = now + 1000 / rate() - 4; // a display frame never comes exactly on time
+    tick();
+  };
+  return {
+    start: () => { if (!request) { due = performance.now() + 1000 / rate(); request = requestAnimationFrame(beat); } },
+    stop: () => { cancelAnimationFrame(request); request = 0; },
+  };
+}
+
+/** JupyterLab moves between cells on arrow keys: keep plain keys inside the widget, leave shortcuts alone. */
+function keepKeys(root, onkey = () => {}) {
+  root.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    event.stopPropagation();
+    onkey(event);
+  });
+}
+
+/** Decodes a greyscale PNG from a binary trait: { grey: Uint8Array, width, height }. */
+async function greySheet(bytes) {
+  const blob = new Blob([bytes], { type: "image/png" });
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  const { width, height } = bitmap;
+  const context = element("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  const rgba = context.getImageData(0, 0, width, height).data;
+  return { grey: Uint8Array.from({ length: width * height }, (_, i) => rgba[4 * i]), width, height };
+}
+
+/** A binary trait as float32 numbers, wherever in its buffer the view starts. */
+function floats(bytes) {
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}
+
+/** A CSS variable of the widget as [red, green, blue], for canvases, which do not inherit colours. */
+function cssColour(node, variable) {
+  const hex = getComputedStyle(node).getPropertyValue(variable).trim();
+  return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+}
+
+/** Calls `change` when the page goes from light to dark or back; returns what stops it. */
+function onThemeChange(change) {
+  const observer = new MutationObserver(change);
+  for (const node of [document.documentElement, document.body]) {
+    observer.observe(node, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class"] });
+  }
+  const media = matchMedia("(prefers-color-scheme: dark)");
+  media.addEventListener("change", change);
+  return () => { observer.disconnect(); media.removeEventListener("change", change); };
+}

@@ -1,0 +1,314 @@
+// Truth, teacher forcing and free rollout of one window, in step, with the error curve below.
+// The model's traits are the only state: every control sets a trait, every trait change draws.
+
+const FILMS = [
+  { kind: "true", name: "What happened" },
+  { kind: "teacher", name: "Teacher forcing" },
+  { kind: "free", name: "Free rollout (dream)" },
+];
+const LIMIT = 2; // degrees; the line beyond which the book calls a prediction lost
+const degrees = (x) => (Number.isFinite(x) ? x.toFixed(1).replace("-", "\u2212").replace(/^\u2212(0\.0)$/, "$1") : "no pole");
+
+/** Reads the binary traits once: frame(film, step) -> where it starts in the sheet, theta(film, step), error(film, step). */
+async function readRollouts(model) {
+  const [, steps, height, width] = model.get("shape");
+  const episodes = model.get("shape")[0];
+  const sheet = await greySheet(model.get("sprite"));
+  const angles = floats(model.get("thetas"));
+  const episode = () => model.get("episode");
+  const theta = (film, step) => angles[(film * episodes + episode()) * steps + step - 1];
+  return {
+    steps, height, width, theta,
+    grey: sheet.grey,
+    stride: sheet.width,
+    start: (film, step) => (step - 1) * height * sheet.width + (episode() * FILMS.length + film) * width,
+    error: (film, step) => Math.abs(theta(film, step) - theta(0, step)),
+    last: () => Math.min(model.get("horizon"), model.get("lengths")[episode()]),
+  };
+}
+
+/** One film's frame, pixel for pixel. */
+function paintFrame(context, rollouts, film, step) {
+  const { height, width, stride, grey } = rollouts;
+  const image = context.createImageData(width, height);
+  const start = rollouts.start(film, step);
+  for (let i = 0, y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i += 4) {
+      image.data.fill(grey[start + y * stride + x], i, i + 3);
+      image.data[i + 3] = 255;
+    }
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/** Dream minus truth: vermilion where only the dream has ink, the page's ink where only the truth has; faint differences lifted. */
+function paintDifference(context, rollouts, step, colours, inkIsDark) {
+  const { height, width, stride, grey } = rollouts;
+  const image = context.createImageData(width, height);
+  const truth = rollouts.start(0, step);
+  const dream = rollouts.start(2, step);
+  for (let i = 0, y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i += 4) {
+      const difference = (grey[dream + y * stride + x] - grey[truth + y * stride + x]) / 255;
+      const dreamHasInk = difference < 0 === inkIsDark;
+      const colour = dreamHasInk ? colours.free : colours.true;
+      const weight = Math.min(1, 1.6 * Math.abs(difference));
+      for (let c = 0; c < 3; c++) image.data[i + c] = colours.panel[c] + weight * (colour[c] - colours.panel[c]);
+      image.data[i + 3] = 255;
+    }
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/** A captioned canvas of one frame's size. */
+function filmPanel(kind, label, width, height, ...caption) {
+  const canvas = element("canvas", { width, height, class: kind, role: "img", "aria-label": label });
+  const reading = element("span", { class: "ld-reading" });
+  const words = element("div", { class: "ld-caption" }, element("span", {}, ...caption), reading);
+  const node = element("div", {}, canvas, words); // not a <figure>: the page's theme has ideas about those
+  return { node, reading, context: canvas.getContext("2d") };
+}
+
+const swatch = (kind) => element("span", { class: `ld-swatch ld-${kind}`, "aria-hidden": "true" });
+
+const key = (kind, words) => element("span", { class: "ld-key" }, swatch(kind), words);
+
+/** Round numbers for an axis from 0 to about `maximum`. */
+function ticks(maximum, wanted) {
+  const rough = maximum / wanted;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
+  return Array.from({ length: Math.floor(maximum / step + 1e-9) + 1 }, (_, i) => i * step);
+}
+
+/** The error curve: |theta error| of both predictions over the step, up to the horizon. */
+function errorCurve(model, rollouts, onscrub) {
+  const svg = svgElement("svg", { class: "ld-curve", role: "img", height: 190 });
+  const margin = { left: 30, right: 12, top: 12, bottom: 34 };
+  let x, y;
+
+  function layout() {
+    const width = Math.max(200, svg.parentElement?.clientWidth || 600);
+    const last = rollouts.last();
+    const errors = [];
+    for (let n = 1; n <= last; n++) errors.push(rollouts.error(1, n), rollouts.error(2, n));
+    const top = Math.max(2 * LIMIT, ...errors.filter(Number.isFinite)) * 1.08;
+    const right = width - margin.right;
+    const bottom = 190 - margin.bottom;
+    x = (n) => margin.left + ((n - 1) / Math.max(1, model.get("horizon") - 1)) * (right - margin.left);
+    y = (e) => bottom - (e / top) * (bottom - margin.top);
+
+    svg.setAttribute("width", width);
+    svg.setAttribute("viewBox", `0 0 ${width} 190`);
+    svg.setAttribute("aria-label", describe(last));
+    const parts = [...axes(top, margin.left, right, bottom), limit(right)];
+    for (const [film, kind] of [[1, "teacher"], [2, "free"]]) parts.push(path(film, kind, last), lost(film, kind, last));
+    svg.replaceChildren(...parts, marker.node);
+  }
+
+  function axes(top, left, right, bottom) {
+    const rows = ticks(top, 4).flatMap((e) => [
+      svgElement("line", { class: "ld-grid", x1: left, x2: right, y1: y(e), y2: y(e) }),
+      svgElement("text", { x: left - 6, y: y(e) + 4, "text-anchor": "end" }, String(e)),
+    ]);
+    const columns = ticks(model.get("horizon"), right > 500 ? 10 : 5).map((n) => Math.max(1, n)).filter(Number.isInteger)
+      .map((n) => svgElement("text", { x: x(n), y: bottom + 16, "text-anchor": "middle" }, String(n)));
+    const title = svgElement("text", { x: right, y: bottom + 31, "text-anchor": "end" }, "steps since the last frame it was shown");
+    return [...rows, ...columns, title];
+  }
+
+  function limit(right) {
+    return svgElement("g", {},
+      svgElement("line", { class: "ld-limit", x1: margin.left, x2: right, y1: y(LIMIT), y2: y(LIMIT) }),
+      svgElement("text", { x: margin.left + 6, y: y(LIMIT) - 5 }, `${LIMIT} degrees`));
+  }
+
+  function path(film, kind, last) {
+    let line = "";
+    let drawing = false; // a step without a readable pole leaves a gap
+    for (let n = 1; n <= last; n++) {
+      const error = rollouts.error(film, n);
+      if (Number.isFinite(error)) line += `${drawing ? "L" : "M"}${x(n).toFixed(1)} ${y(error).toFixed(1)}`;
+      drawing = Number.isFinite(error);
+    }
+    return svgElement("path", { class: `ld-path ld-${kind}`, d: line });
+  }
+
+  function lost(film, kind, last) {
+    let crosses = "";
+    for (let n = 1; n <= last; n++) {
+      if (Number.isFinite(rollouts.theta(film, n))) continue;
+      crosses += `M${x(n) - 3} ${margin.top - 9 + 4 * film}l6 6m0 -6l-6 6`;
+    }
+    return svgElement("path", { class: `ld-lost ld-${kind}`, d: crosses });
+  }
+
+  function describe(last) {
+    const at = (film) => degrees(rollouts.error(film, last)).replace("no pole", "no pole to read");
+    return `Error of the pole angle in degrees over ${last} steps. At step ${last}: teacher forcing ${at(1)}, free rollout ${at(2)}.`;
+  }
+
+  const marker = stepMarker();
+  const move = (step) => marker.move(x(step), margin.top, 190 - margin.bottom,
+    [1, 2].map((film) => y(rollouts.error(film, step))));
+
+  const scrub = (event) => {
+    const span = x(rollouts.steps > 1 ? 2 : 1) - x(1) || 1;
+    const inside = event.clientX - svg.getBoundingClientRect().left;
+    onscrub(Math.round(1 + (inside - margin.left) / span));
+  };
+  svg.addEventListener("pointerdown", (event) => { svg.setPointerCapture(event.pointerId); scrub(event); });
+  svg.addEventListener("pointermove", (event) => { if (event.buttons) scrub(event); });
+  return { node: svg, layout, move };
+}
+
+/** The upright line and the two dots that mark the current step. */
+function stepMarker() {
+  const line = svgElement("line");
+  const dots = ["teacher", "free"].map((kind) => svgElement("circle", { class: `ld-${kind}`, r: 5.5 }));
+  const move = (x, top, bottom, heights) => {
+    furnish(line, { x1: x, x2: x, y1: top, y2: bottom }, []);
+    dots.forEach((dot, i) => {
+      dot.style.display = Number.isFinite(heights[i]) ? "" : "none";
+      if (Number.isFinite(heights[i])) furnish(dot, { cx: x, cy: heights[i] }, []);
+    });
+  };
+  return { node: svgElement("g", { class: "ld-marker" }, line, ...dots), move };
+}
+
+function curveLegend() {
+  const sample = (kind, words) => element("span", {},
+    svgElement("svg", { viewBox: "0 0 26 10", "aria-hidden": "true" }, svgElement("path", { class: `ld-path ld-${kind}`, d: "M1 5H25" })), words);
+  return element("div", { class: "ld-curve-head" },
+    element("strong", {}, "Pole-angle error in degrees"), sample("teacher", "teacher forcing"), sample("free", "free rollout"));
+}
+
+/** Play, step and horizon, episode; each only sets traits. */
+function makeControls(model, set, go) {
+  const first = iconButton("first", "Go to the first step", () => go(1));
+  const back = iconButton("back", "One step back", () => go(model.get("step") - 1));
+  const play = iconButton("play", "Play", () => set({ playing: !model.get("playing") }));
+  const forward = iconButton("forward", "One step forward", () => go(model.get("step") + 1));
+  play.node.classList.add("ld-button-main");
+  const step = slider("Step", go);
+  const horizon = slider("Horizon", (n) => set({ horizon: n }));
+  const episode = chooser("Episode", model.get("labels"), (e) => set({ episode: e }));
+  const buttons = element("div", { class: "ld-buttons" }, first.node, back.node, play.node, forward.node);
+  const node = element("div", { class: "ld-controls" }, buttons, step.node, episode.node, horizon.node);
+
+  function show(last, steps) {
+    const now = model.get("step");
+    step.show(now, last, `${now} of ${last}`);
+    horizon.show(model.get("horizon"), steps, `${model.get("horizon")} steps`);
+    episode.show(model.get("episode"));
+    if (model.get("playing")) play.rename("pause", "Pause");
+    else play.rename("play", "Play");
+  }
+  return { node, show };
+}
+
+async function render({ model, el }) {
+  const rollouts = await readRollouts(model);
+  const { width, height } = rollouts;
+
+  const set = (traits) => {
+    for (const [name, value] of Object.entries(traits)) model.set(name, value);
+    const step = Math.min(model.get("step"), rollouts.last()); // a nearer horizon or a shorter episode pulls the step in
+    if (step !== model.get("step")) model.set("step", step);
+    model.save_changes();
+  };
+  const go = (step) => set({ playing: false, step: Math.max(1, Math.min(rollouts.last(), step)) });
+
+  const films = FILMS.map(({ kind, name }) => filmPanel("ld-film", name, width, height, key(kind, name)));
+  const difference = filmPanel("ld-difference", "Difference between dream and truth", width, height,
+    key("free", "dream only"), key("true", "truth only"));
+  const curve = errorCurve(model, rollouts, go);
+  const controls = makeControls(model, set, go);
+  const sentence = element("p", { class: "ld-say", "aria-live": "polite" });
+  const curveBox = element("div", {}, curve.node);
+  const root = element("div", { class: "ld ld-rollout", role: "group", tabindex: 0, "aria-label": `Rollout player. ${model.get("title")}` });
+  if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
+  root.append(element("div", { class: "ld-films" }, ...films.map((film) => film.node), difference.node),
+    curveLegend(), curveBox, controls.node, sentence);
+  el.replaceChildren(root);
+
+  let colours;
+  let spoken = 0;
+
+  function drawStep() {
+    const step = model.get("step");
+    films.forEach((film, i) => {
+      paintFrame(film.context, rollouts, i, step);
+      film.reading.textContent = reading(rollouts.theta(i, step));
+    });
+    paintDifference(difference.context, rollouts, step, colours, model.get("ink_is_dark"));
+    const off = rollouts.error(2, step);
+    difference.reading.textContent = Number.isFinite(off) ? `off by ${degrees(off)}\u00b0` : "";
+    curve.move(step);
+    controls.show(rollouts.last(), rollouts.steps);
+    say(step);
+  }
+
+  // While it plays, a screen reader would fall behind: then one sentence a second is enough.
+  function say(step) {
+    const now = performance.now();
+    if (model.get("playing") && now - spoken < 1000) return;
+    spoken = now;
+    const [truth, teacher, dream] = FILMS.map((_, i) => degrees(rollouts.theta(i, step)));
+    sentence.textContent = `step ${step}: pole true ${truth === "no pole" ? truth : `${truth} degrees`}, teacher-forced ${teacher}, dream ${dream}`;
+  }
+
+  function drawAll() {
+    colours = { panel: cssColour(root, "--ld-panel"), true: cssColour(root, "--ld-true"), free: cssColour(root, "--ld-free") };
+    curve.layout();
+    drawStep();
+  }
+
+  const clock = metronome(() => model.get("frames_per_second"), () => {
+    if (model.get("step") < rollouts.last()) set({ step: model.get("step") + 1 });
+    if (model.get("step") >= rollouts.last()) set({ playing: false });
+  });
+  const playOrPause = () => {
+    if (!model.get("playing")) return clock.stop();
+    if (model.get("step") >= rollouts.last()) set({ step: 1 });
+    clock.start();
+  };
+
+  keepKeys(root, (event) => {
+    if (event.target !== root) return; // sliders, buttons and lists have keys of their own
+    const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+    if (event.key === " ") set({ playing: !model.get("playing") });
+    else if (event.key in moves) go(model.get("step") + moves[event.key]);
+    else return;
+    event.preventDefault();
+  });
+
+  const askStep = oncePerFrame(drawStep);
+  const askAll = oncePerFrame(drawAll);
+  const listeners = [
+    ["change:step", askStep], ["change:playing", askStep], ["change:playing", playOrPause],
+    ["change:episode", askAll], ["change:horizon", askAll],
+  ];
+  listeners.forEach(([event, act]) => model.on(event, act));
+  const resize = new ResizeObserver(askAll);
+  resize.observe(curveBox);
+  const forgetTheme = onThemeChange(askAll);
+  drawAll();
+  playOrPause();
+
+  return () => {
+    listeners.forEach(([event, act]) => model.off(event, act));
+    clock.stop();
+    askStep.cancel();
+    askAll.cancel();
+    resize.disconnect();
+    forgetTheme();
+  };
+}
+
+/** "pole 3.1 deg" under a film. */
+function reading(theta) {
+  return Number.isFinite(theta) ? `pole ${degrees(theta)}\u00b0` : "no pole";
+}
+
+export default { render };

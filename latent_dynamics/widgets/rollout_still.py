@@ -1,0 +1,69 @@
+"""The rollout player's still picture: film strips over the error curve, for pages without JavaScript."""
+
+import base64
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .base import noscript_figure
+
+FILMS = ("what happened", "teacher forcing", "free rollout")
+COLOURS = ("#1b1f24", "#0072b2", "#d55e00")  # as in common.css, in the light
+
+
+def rollout_still(films, thetas, title):
+    """Return HTML of the strips of `films` (3, N, H, W) and the errors of `thetas` (3, N), in degrees."""
+    N = films.shape[1]
+    columns = np.unique(np.linspace(0, N - 1, min(N, 5)).round().astype(int))
+    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    strip, curve = figure.subfigures(2, 1, height_ratios=[1, 1.1])
+    _draw_strip(strip, films, columns)
+    errors = np.abs(thetas[1:] - thetas[0])  # (2, N)
+    _draw_curve(curve.subplots(), errors)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
+    return noscript_figure(base64.b64encode(png.getvalue()).decode(), _alt_text(columns + 1, errors))
+
+
+def _draw_strip(part, films, columns):
+    axes = part.subplots(3, len(columns), squeeze=False)
+    for row, (film, name, colour) in enumerate(zip(films, FILMS, COLOURS)):
+        for axis, n in zip(axes[row], columns):
+            axis.imshow(film[n], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_color("#d4d9e0")
+            if row == 0:
+                axis.set_title(f"step {n + 1}", fontsize=9)
+        axes[row, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, color=colour)
+
+
+def _draw_curve(axis, errors):
+    steps = np.arange(1, errors.shape[1] + 1)
+    for error, name, colour, line in zip(errors, FILMS[1:], COLOURS[1:], ("--", "-")):
+        axis.plot(steps, error, line, color=colour, label=name, linewidth=2)
+        lost = steps[np.isnan(error)]
+        top = axis.get_xaxis_transform()  # crosses along the upper edge: no pole to read
+        axis.plot(lost, np.ones(len(lost)), "x", color=colour, markersize=4, transform=top, clip_on=False)
+    axis.axhline(2, color="#57606a", linestyle=":", linewidth=1, label="2 degrees")
+    axis.set(xlabel="steps since the last frame it was shown", ylabel="pole-angle error, degrees", ylim=(0, None))
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=9)
+
+
+def _alt_text(steps, errors):
+    """Say in words what the picture shows."""
+    last = errors.shape[1]
+    beyond = np.flatnonzero(~(errors[1] <= 2))
+    fate = f"leaves it by more than 2 degrees at step {beyond[0] + 1}" if len(beyond) else "stays within 2 degrees"
+    return (
+        f"Film strips at steps {', '.join(map(str, steps))}: true frames, teacher-forced predictions and the "
+        f"free rollout. Below, the error of the pole angle over {last} steps: teacher forcing ends "
+        f"{_degrees(errors[0, -1])} off the truth; the free rollout {fate} and ends {_degrees(errors[1, -1])} off."
+    )
+
+
+def _degrees(error):
+    return "with no pole to read," if np.isnan(error) else f"{error:.1f} degrees"

@@ -1,0 +1,85 @@
+"""The one interface that every world model answers to.
+
+Whatever judges, draws, plans or plays uses these five methods and nothing else, so that one protocol judges
+all models, and a reader's own model drops in. Beliefs and states are plain tensors of D numbers; a model says
+in its docstring what it packs into them.
+"""
+
+import torch
+from torch import nn
+
+
+class WorldModel(nn.Module):
+    """A model that filters what it sees into a belief, and imagines what it does not see.
+
+    A subclass sets `state_size` (D) and `frame_shape` (H, W), and defines `filter`, `imagine` and `decode`.
+    """
+
+    state_size: int
+    frame_shape: tuple = (32, 100)
+
+    def filter(self, frames, actions):
+        """Return the belief after each frame: (B, K + 1, H, W) in [0, 1], (B, K) int64 -> (B, K + 1, D)."""
+        raise NotImplementedError(f"{type(self).__name__} does not define filter(frames, actions)")
+
+    def observe(self, frames, actions):
+        """Return the belief after the last frame: (B, D)."""
+        return self.filter(frames, actions)[:, -1]
+
+    def imagine(self, belief, actions, samples=None):
+        """Return the N states that actions lead to, unseen: (B, D), (B, N) int64 -> (B, N, D)."""
+        raise NotImplementedError(f"{type(self).__name__} does not define imagine(belief, actions)")
+
+    def decode(self, states):
+        """Draw states: (..., D) -> frames (..., H, W) in [0, 1]."""
+        raise NotImplementedError(f"{type(self).__name__} does not define decode(states)")
+
+    def outcome(self, states):
+        """Return expected reward (...) and the probability (...) that the episode goes on.
+
+        CartPole pays 1 for every step, the last one too, so its reward is a constant that no model need learn.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define outcome(states)")
+
+
+def check_frames(frames, shape=(32, 100)):
+    """Raise a clear error unless frames are (B, K + 1, H, W) floats in [0, 1], without NaN."""
+    if not torch.is_tensor(frames) or not frames.is_floating_point():
+        kind = frames.dtype if hasattr(frames, "dtype") else type(frames).__name__
+        raise TypeError(f"frames are {kind}; a model reads float tensors in [0, 1]: ld.preprocess makes them")
+    if frames.ndim != 4 or frames.shape[2:] != shape:
+        raise ValueError(f"frames have shape {tuple(frames.shape)}; expected (B, K + 1, {shape[0]}, {shape[1]})")
+    if frames.shape[1] == 0 or frames.shape[0] == 0:
+        raise ValueError(f"frames have shape {tuple(frames.shape)}: there is nothing to see; give at least one frame")
+    if torch.isnan(frames).any():
+        raise ValueError("frames hold NaN; look for a division by zero in what made them")
+    if frames.min() < -1e-4 or frames.max() > 1 + 1e-4:
+        raise ValueError(
+            f"frames range over [{frames.min():.3g}, {frames.max():.3g}]; expected [0, 1]: divide bytes by 255"
+        )
+
+
+def check_actions(actions, batch, steps=None):
+    """Raise a clear error unless actions are (batch, steps) int64, each 0 (left) or 1 (right)."""
+    if not torch.is_tensor(actions) or actions.is_floating_point():
+        kind = actions.dtype if hasattr(actions, "dtype") else type(actions).__name__
+        raise TypeError(f"actions are {kind}; expected an int64 tensor of 0 (left) and 1 (right)")
+    if actions.ndim != 2 or actions.shape[0] != batch or (steps is not None and actions.shape[1] != steps):
+        wanted = f"({batch}, {'N' if steps is None else steps})"
+        raise ValueError(f"actions have shape {tuple(actions.shape)}; expected {wanted}: one action between two frames")
+    if actions.numel() and not ((actions == 0) | (actions == 1)).all():
+        raise ValueError(f"actions range over {int(actions.min())}..{int(actions.max())}; CartPole knows 0 and 1")
+
+
+def check_horizon(actions):
+    """Raise a clear error unless there is at least one action to imagine with."""
+    if actions.shape[1] == 0:
+        raise ValueError("a horizon of 0 steps: give at least one action to imagine with")
+
+
+def refuse_samples(model, samples):
+    """Raise a clear error when a deterministic model is asked for samples."""
+    if samples is not None:
+        raise ValueError(
+            f"{type(model).__name__} is deterministic: it has one future, not {samples}; leave samples out"
+        )

@@ -1,0 +1,98 @@
+"""The built book in a real browser whose network is cut off, over http and from the disk."""
+
+import functools
+import http.server
+import importlib
+import os
+import shutil
+import threading
+
+import pytest
+from built_book import SITE, built_pages, pages_with_widgets
+
+LOCAL = ("file:", "data:", "blob:", "about:", "http://127.0.0.1:")
+READY = """async () => {
+    await window.MathJax?.startup?.promise;
+    return ![...document.querySelectorAll('.ld-widget')].some((place) => !place.firstChild);
+}"""
+
+
+def pytest_generate_tests(metafunc):
+    """Run each test of `any_page` and `widget_page` on every such page, or once where no book is built."""
+    for name, pages in (("any_page", built_pages), ("widget_page", pages_with_widgets)):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, pages() or ["no-book"])
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the built book."""
+    if not built_pages():
+        pytest.fail(f"There is no built book in {SITE}: run `make book` first, or set LATENT_DYNAMICS_SITE.")
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def http_root(site):
+    """The address at which the built book is served."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One headless Chromium for all tests; where there is none, skip, but never in CI."""
+    import_or_give_up = importlib.import_module if os.environ.get("CI") else pytest.importorskip
+    sync_api = import_or_give_up("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    program = next(filter(None, map(shutil.which, names)), None)  # None: the one that playwright installed
+    with sync_api.sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=program, args=["--no-sandbox", "--disable-background-networking"]
+            )
+        except sync_api.Error as error:
+            give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+            give_up(f"no Chromium to test the pages with: {str(error).splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, site, http_root):
+    """A function that opens a page of the book in a fresh, cut-off browser context; see `Visit`."""
+    contexts = []
+
+    def open_page(path, over="file", body=None, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.troubles = troubles = []
+        page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
+        page.on("console", lambda message: message.type == "error" and troubles.append(f"console: {message.text}"))
+
+        def gate(route):
+            if not route.request.url.startswith(LOCAL):
+                troubles.append(f"outside request: {route.request.url}")
+                route.abort()
+            elif body is not None and route.request.resource_type == "document":
+                route.fulfill(body=body, content_type="text/html; charset=utf-8")
+            else:
+                route.continue_()
+
+        context.route("**/*", gate)
+        page.goto((site / path).as_uri() if over == "file" else http_root + path)
+        if options.get("java_script_enabled", True):
+            page.wait_for_function(READY)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()

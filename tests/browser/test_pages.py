@@ -1,0 +1,209 @@
+"""Every page of the built book: quiet, self-contained, accessible; every widget in it alive.
+
+The book is read without a kernel, without a network, on phones, in the dark, by keyboard and by ear.
+What breaks for one of these readers breaks here first.
+"""
+
+import re
+
+import pytest
+from built_book import VIEW, changes, look, pages_with_widgets
+
+NOTE = "could not start"
+PHONE = {"width": 390, "height": 844}
+
+
+def players(page):
+    """The rollout players of a page."""
+    return page.locator(".ld-rollout").all()
+
+
+def control(root, name):
+    """A button, slider or list of a widget, by the name that a screen reader says."""
+    return root.locator(f'[aria-label="{name}"]')
+
+
+@pytest.mark.parametrize("over", ["http", "file"])
+def test_page_is_quiet_and_asks_nothing_of_the_outside(visit, any_page, over):
+    page = visit(any_page, over)
+    page.wait_for_timeout(200)
+    assert page.troubles == []
+
+
+def test_the_book_has_a_rollout_player(site):
+    assert any("RolloutPlayer" in (site / page).read_text("utf8") for page in pages_with_widgets())
+
+
+def test_run_times_are_measured(site, any_page):
+    for said in re.findall(r'<span class="run-time">(.*?)</span>', (site / any_page).read_text("utf8")):
+        assert re.match(r"\d+ (second|minute)s?, measured", said)
+
+
+@pytest.mark.parametrize("over", ["http", "file"])
+def test_every_widget_is_there(visit, site, widget_page, over):
+    page = visit(widget_page, over)
+    places = page.locator(".ld-widget")
+    assert places.count() == (site / widget_page).read_text("utf8").count(f'type="{VIEW}"')
+    for place in places.all():
+        assert NOTE not in place.inner_text()
+        assert place.locator(".ld").count() or "needs a live kernel" in place.inner_text()
+
+
+@pytest.mark.parametrize("over", ["http", "file"])
+def test_player_answers_to_the_mouse(visit, widget_page, over):
+    page = visit(widget_page, over)
+    for root in players(page):
+        step, horizon = control(root, "Step"), control(root, "Horizon")
+        for slider, parts in ((step, ("canvas", "sentence")), (horizon, ("curve",))):
+            for share in (0.9, 0.3):
+                box = slider.bounding_box()
+                place = {"x": share * box["width"], "y": box["height"] / 2}
+                slider.click(position=place)
+            with changes(root, *parts):
+                slider.click(position={"x": 0.6 * slider.bounding_box()["width"], "y": 20})
+        for name in ("One step back", "One step forward", "One step back", "Go to the first step"):
+            with changes(root, "canvas", "sentence"):
+                control(root, name).click()
+        curve = root.locator("svg.ld-curve")
+        with changes(root, "canvas", "sentence"):
+            curve.click(position={"x": 0.4 * curve.bounding_box()["width"], "y": 60})
+        lines = control(root, "Episode").locator("option").count()
+        for line in [*range(1, lines), 0][: lines if lines > 1 else 0]:
+            with changes(root, "canvas", "curve", "sentence"):
+                control(root, "Episode").select_option(index=line)
+    assert page.troubles == []
+
+
+def test_player_answers_to_the_keyboard(visit, widget_page):
+    page = visit(widget_page)
+    for root in players(page):
+        for name, parts in (("Step", ("canvas", "sentence")), ("Horizon", ("curve",))):
+            control(root, name).focus()
+            page.keyboard.press("End")
+            for key in ("ArrowLeft", "ArrowLeft", "ArrowRight"):
+                with changes(root, *parts):
+                    page.keyboard.press(key)
+        root.focus()
+        for key in ("Home", "ArrowRight", "End", "ArrowLeft"):
+            with changes(root, "canvas", "sentence"):
+                page.keyboard.press(key)
+        control(root, "Go to the first step").focus()
+        with changes(root, "canvas", "sentence"):
+            page.keyboard.press("Enter")
+
+
+def test_player_plays_and_pauses(visit, widget_page):
+    page = visit(widget_page)
+    for root in players(page):
+        control(root, "Go to the first step").click()
+        with changes(root, "canvas", "sentence"):
+            control(root, "Play").click()
+        control(root, "Pause").click()
+        page.wait_for_timeout(100)
+        still = look(root)
+        page.wait_for_timeout(600)
+        assert look(root) == still, "it went on after Pause"
+        root.focus()
+        with changes(root, "canvas"):
+            page.keyboard.press("Space")
+        page.keyboard.press("Space")
+        control(root, "Play").wait_for(timeout=2000)
+
+
+def test_player_answers_to_touch(visit, widget_page):
+    page = visit(widget_page, has_touch=True, is_mobile=True, viewport=PHONE)
+    for root in players(page):
+        for name in ("Go to the first step", "One step forward", "One step forward", "One step back"):
+            button = control(root, name)
+            box = button.bounding_box()
+            assert min(box["width"], box["height"]) >= 24, f"{name} is too small for a finger"
+            button.tap()
+        with changes(root, "canvas", "sentence"):
+            control(root, "One step forward").tap()
+        with changes(root, "canvas", "sentence"):
+            control(root, "Step").tap(position={"x": 0.7 * control(root, "Step").bounding_box()["width"], "y": 20})
+
+
+def test_page_fits_a_phone(visit, any_page):
+    page = visit(any_page, viewport=PHONE)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE["width"], f"the page is {width} px wide on a screen of {PHONE['width']}"
+
+
+def test_still_picture_stands_without_javascript(visit, widget_page):
+    page = visit(widget_page, java_script_enabled=False)
+    pictures = page.locator(".ld-still img").all()
+    assert pictures, "no widget of this page has a still picture: display it with show()"
+    for picture in pictures:
+        assert picture.is_visible()
+        assert len(picture.get_attribute("alt")) > 40
+        assert picture.bounding_box()["width"] > 200
+
+
+def truncated(html):
+    """Cut the widgets' state in half, as a broken download would."""
+    cut = re.compile(r'(<script type="application/vnd.jupyter.widget-state\+json">)(.*?)(</script>)', re.DOTALL)
+    return cut.sub(lambda m: m[1] + m[2][: len(m[2]) // 2] + m[3], html)
+
+
+def without_state(html):
+    """Leave the widgets' state out."""
+    return re.sub(r'<script type="application/vnd.jupyter.widget-state\+json">.*?</script>', "", html, flags=re.DOTALL)
+
+
+def throwing(html):
+    """Make every widget throw when it is rendered."""
+    bomb = "export default { render() { throw Error('broken on purpose') } }"
+    return re.sub(r"export default \{ ?render ?\}", bomb, html)
+
+
+@pytest.mark.parametrize("damage", [truncated, without_state, throwing])
+def test_a_broken_widget_leaves_a_sentence_and_the_rest_of_the_page(visit, site, widget_page, damage):
+    html = (site / widget_page).read_text("utf8")
+    broken = damage(html)
+    assert broken != html
+    page = visit(widget_page, over="http", body=broken)
+    assert page.locator("article h1").is_visible()
+    assert [trouble for trouble in page.troubles if "page error" in trouble or "outside" in trouble] == []
+    for place in page.locator(".ld-widget").all():
+        assert NOTE in place.inner_text() or "needs a live kernel" in place.inner_text()
+
+
+def test_reduced_motion_is_respected(visit, widget_page):
+    page = visit(widget_page, reduced_motion="reduce")
+    for root in players(page):
+        before = look(root)
+        page.wait_for_timeout(500)
+        assert look(root) == before, "it moves unasked"
+        assert root.locator("button").first.evaluate("(node) => getComputedStyle(node).transitionDuration") == "0s"
+
+
+def test_widgets_follow_the_theme(visit, widget_page):
+    page = visit(widget_page, color_scheme="dark")
+    brightness = """(node) => {
+        const { backgroundColor, color } = getComputedStyle(node);
+        return [backgroundColor, color].map((text) => Number(text.match(/\\d+/)[0]));
+    }"""
+    for root in players(page):
+        paper, ink = root.evaluate(brightness)
+        assert paper < 60 < 180 < ink
+        with changes(root, "canvas"):
+            page.evaluate("document.documentElement.dataset.theme = 'light'")
+        paper, ink = root.evaluate(brightness)
+        assert ink < 60 < 180 < paper
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_accessibility_finding(visit, any_page, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visit(any_page, color_scheme=scheme)
+    findings = Axe().run(page).response["violations"]
+    serious = [
+        f"{finding['id']}: {node['html'][:120]} ({node['failureSummary'][:200]})"
+        for finding in findings
+        if finding["impact"] in ("serious", "critical")
+        for node in finding["nodes"][:5]
+    ]
+    assert serious == []

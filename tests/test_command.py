@@ -1,0 +1,145 @@
+"""`python -m latent_dynamics book` on a book of one chapter: what it redoes, what it notices, how it fails."""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+import latent_dynamics.__main__ as command
+from latent_dynamics import store
+
+SETTINGS = {
+    "_config.yml": "title: Small\nonly_build_toc_files: true\nexecute: {execute_notebooks: cache}\n"
+    "sphinx: {config: {html_js_files: []}}\n",
+    "_toc.yml": "format: jb-book\nroot: intro\nchapters:\n  - file: chapter\n",
+    "intro.md": "# Small\n",
+    "latent_dynamics/__init__.py": "answer = 1\n",
+}
+
+
+@pytest.fixture
+def small_book(tmp_path, monkeypatch):
+    """A clone of nothing but one chapter, which counts its executions in a file."""
+    monkeypatch.setenv("LATENT_DYNAMICS_CACHE", str(tmp_path / "cache"))
+    for name, text in SETTINGS.items():
+        path = tmp_path / "book" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    write_chapter(tmp_path / "book", "")
+    return tmp_path / "book"
+
+
+def write_chapter(root, code):
+    count = f"with open({str(root / 'executions')!r}, 'a') as file:\n    file.write('x')"
+    cells = [nbformat.v4.new_markdown_cell("# Chapter"), nbformat.v4.new_code_cell(f"{count}\n{code}")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), root / "chapter.ipynb")
+
+
+def executions(root):
+    return len((root / "executions").read_text())
+
+
+def keep(value):
+    store._memo.clear()
+    store.kept("model", {"recipe": 1}, lambda: ({"x": np.array(value)}, {}), "npz")
+
+
+def test_only_what_changed_is_redone(small_book, capfd):
+    keep(1.0)
+    assert command.book(root=small_book) == 0
+    out = capfd.readouterr().out
+    assert (small_book / "_build" / "html" / "index.html").as_uri() in out and " s  chapter\n" in out
+    keep(1.0)
+    store.kept("new", {}, lambda: ({"x": np.zeros(1)}, {}), "npz")  # a new artifact is no change
+    assert command.book(root=small_book) == 0
+    assert executions(small_book) == 1 and "(as before)" in capfd.readouterr().out
+
+    (small_book / "latent_dynamics" / "widget.js").write_text("// new")
+    assert command.book(root=small_book) == 0
+    assert executions(small_book) == 2 and "the helper package changed" in capfd.readouterr().out
+
+    store.files()[0].write_bytes(b"other weights")
+    assert command.book(root=small_book) == 0
+    assert executions(small_book) == 3 and "model." in capfd.readouterr().out
+
+
+def test_a_failing_chapter_fails_the_build_until_it_is_mended(small_book, capfd):
+    write_chapter(small_book, "1 / 0")
+    for _ in range(2):  # Sphinx alone forgets a page's failure once it has read it
+        assert command.book(root=small_book) != 0
+        out = capfd.readouterr().out
+        report = next(line for line in out.splitlines() if line.startswith("FAILED: chapter")).split(" in ")[-1]
+        assert "ZeroDivisionError" in Path(report).read_text()
+    write_chapter(small_book, "1 / 1")
+    assert command.book(root=small_book) == 0
+
+
+def reason(root):
+    return command.Stamp(root).reason()
+
+
+def test_every_reason_to_distrust_the_outputs(small_book):
+    assert "nothing tells" in reason(small_book)
+    keep(1.0)
+    command.Stamp(small_book).write("building")
+    assert "killed" in reason(small_book)
+    for state in ("built", "failed"):
+        command.Stamp(small_book).write(state)
+        assert reason(small_book) is None
+    (small_book / "latent_dynamics" / "__pycache__").mkdir()
+    (small_book / "latent_dynamics" / "__pycache__" / "x.pyc").touch()
+    assert reason(small_book) is None
+    shutil.rmtree(store.folder())
+    assert "changed or missing" in reason(small_book)
+    (small_book / "_build" / ".latent_dynamics.json").write_text("{")
+    assert "nothing tells" in reason(small_book)
+
+
+def run_tests(monkeypatch, failing):
+    """`test-all` with every step replaced: only `failing` fails. Returns its code and the commands it ran."""
+    ran = []
+
+    def run(arguments, root):
+        ran.append(" ".join(arguments))
+        return int(failing in ran[-1])
+
+    monkeypatch.setattr(command, "book", lambda **_: int(failing == "book "))
+    monkeypatch.setattr(command, "_run", run)
+    return command.main(["test-all"]), ran
+
+
+def test_a_failed_step_fails_the_tests_but_not_the_other_steps(monkeypatch, capsys):
+    code, ran = run_tests(monkeypatch, failing="nothing")
+    assert code == 0 and len(ran) == 6 and "FAILED" not in capsys.readouterr().out
+    code, ran = run_tests(monkeypatch, failing="ruff")
+    assert code == 1 and len(ran) == 6 and "FAILED  lint" in capsys.readouterr().out
+    code, ran = run_tests(monkeypatch, failing="book ")
+    assert code == 1 and not any("pytest tests/browser" in line for line in ran)  # it would look at old pages
+    assert "FAILED  browser" in capsys.readouterr().out
+
+
+def test_errors_say_what_to_do(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match="not a clone"):
+        command.book(root=tmp_path)
+    with pytest.raises(SystemExit, match="no-such-package is not installed .* pip install"):
+        command._need("no-such-package")
+    with pytest.raises(SystemExit, match="is another program"):
+        command._need("jupyter-book", "2.")
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    with pytest.raises(SystemExit, match="Build it first"):
+        command.main(["serve"])
+
+
+def test_clean_touches_only_what_is_ours(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LATENT_DYNAMICS_CACHE", str(tmp_path))
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    (tmp_path / "_build").mkdir()
+    (tmp_path / "letter.txt").touch()
+    keep(1.0)
+    assert command.main(["clean"]) == 0 and len(store.files()) == 1
+    assert command.main(["clean", "--artifacts"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+    assert "Removing 1 data sets and models" in capsys.readouterr().out
