@@ -33,10 +33,10 @@ class AutoencoderSettings:
     architecture: str = "patches"  # a name in models.autoencoder.ARCHITECTURES
     latent_size: int = 8  # numbers in z
     frames: int | None = None  # train on the first so many frames only; None is all
-    budget: Budget = Budget(epochs=16, batch_size=64, learning_rate=4e-3)
+    budget: Budget = Budget(epochs=16, batch_size=64, learning_rate=5e-3)
 
 
-COMPARISON = AutoencoderSettings(frames=8_000, budget=Budget(epochs=5, batch_size=64, learning_rate=4e-3))
+COMPARISON = AutoencoderSettings(frames=8_000, budget=Budget(epochs=5, batch_size=64, learning_rate=5e-3))
 LATENT_BUDGET = Budget(epochs=20, batch_size=128, learning_rate=3e-3)  # for models of frozen latents
 
 

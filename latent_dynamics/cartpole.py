@@ -86,29 +86,26 @@ def growth_rate():
 
 
 class Screen:
-    """Draws any true state as Gymnasium renders it."""
+    """Draws any true state as Gymnasium renders it, without the copies that cost most of a rendered frame."""
 
     def __init__(self):
-        self._env = make("rgb_array").unwrapped
-
-    def _draw(self, state, mode):
-        self._env.render_mode = mode
-        self._env.state = np.asarray(state, dtype=np.float64)
-        return self._env.render()
-
-    def rgb(self, state):
-        """Return the frame of state (4,): (400, 600, 3) uint8, the array that `env.render()` gives."""
-        return self._draw(state, "rgb_array")
-
-    def view(self, state):
-        """Return the same pixels without copying them; the next drawing overwrites the view.
-
-        A render mode that Gymnasium does not know makes it draw, and skip the copy that costs most of a frame.
-        """
         import pygame
 
-        self._draw(state, "surface only")
-        return pygame.surfarray.pixels3d(self._env.screen).transpose(1, 0, 2)
+        self._env = make("rgb_array").unwrapped
+        self._env.render_mode = "surface only"  # a mode it does not know: it draws, and makes no array of the screen
+        self._env.screen = pygame.Surface((1, 1))  # nor is the finished picture copied to a screen that is a dot
+
+    def view(self, state):
+        """Return the frame of state (4,) as `env.render()` would: a (400, 600, 3) uint8 view of the drawing itself."""
+        import pygame
+
+        self._env.state = np.asarray(state, dtype=np.float64)
+        self._env.render()
+        return pygame.surfarray.pixels3d(self._env.surf).transpose(1, 0, 2)
+
+    def rgb(self, state):
+        """Return the same frame as an array of its own, to keep."""
+        return self.view(state).copy()
 
 
 # Policies map states (..., 4) to actions (...), 0 or 1.

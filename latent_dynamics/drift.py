@@ -164,15 +164,16 @@ def judge(model, windows, mode="free", batch=128):
         raise ValueError(f"no mode called {mode!r}; there are {', '.join(run)}")
     if len(windows) == 0:
         raise ValueError("there are no windows to judge by; take a shorter context or more episodes")
-    readings = []
+    x, theta = torch.full(windows.alive.shape, torch.nan), torch.full(windows.alive.shape, torch.nan)
     for rows in torch.arange(len(windows)).split(batch):
         part = windows[rows.numpy()]
-        frames = model.decode(run[mode](model, part.frames, part.all_actions, part.context))
-        readings.append(read(frames))
-    x = torch.cat([r.x for r in readings]).numpy()
-    theta = torch.cat([r.theta for r in readings]).numpy()
-    valid = torch.cat([r.valid for r in readings]).numpy()
-    return score(x, np.where(valid, degrees(theta), np.nan), windows)
+        states = run[mode](model, part.frames, part.all_actions, part.context)  # (batch, N, D)
+        seen = read(model.decode(states[part.alive]))  # what comes after the truth's fall is not scored
+        for target, value in ((x, seen.x), (theta, degrees(seen.theta))):
+            filled = target[rows]
+            filled[part.alive] = torch.where(seen.valid, value, torch.nan).float()
+            target[rows] = filled
+    return score(x.numpy(), theta.numpy(), windows)
 
 
 def score(x, theta, windows):

@@ -57,7 +57,7 @@ def to_bytes(rgb, view=DEFAULT):
     band = rgb[..., view.top : view.bottom, :, :]
     band = band.reshape(*rgb.shape[:-3], view.height, block_rows, SCREEN[1], 3)
     # Rows are added before colours are mixed: that leaves a fifth of the numbers. (..., H, 600) a channel
-    channels = [sum(band[..., i, :, c].astype(np.uint16) for i in range(block_rows)) for c in range(3)]
+    channels = [np.add.reduce(band[..., c], axis=-2, dtype=np.uint16) for c in range(3)]
     planes = [sum(w * plane.astype(np.float32) for w, plane in zip(GRAY, channels, strict=True))]
     if not view.gray:
         planes = [256 * plane.astype(np.float32) for plane in channels]

@@ -18,7 +18,7 @@ TOP, ROW, COLUMN = 160, 5, 6  # the default view: its first screen row, and the 
 AXLE_ROW = 292.5  # screen row about which the pole turns
 POLE_ROWS = slice(0, 24)  # above the cart's roof
 CART_ROWS = slice(29, 31)  # below the pole's end and below the track's line
-FAINT = 0.06  # ink below this is a decoder's haze, not a thing
+FAINT = 0.02  # ink below this is a decoder's haze, not a thing
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,116 @@
+"""Controllers that imitate an expert from states or latents, and what they are worth in the real environment."""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .cartpole import fallen, make, step
+from .collection import draw
+from .preprocessing import from_bytes
+from .training import Budget, seeded, train
+
+CONTROLLER_BUDGET = Budget(epochs=15, batch_size=128, learning_rate=3e-3)
+TIME_LIMIT = 500  # steps, as in CartPole-v1
+
+
+class Controller(nn.Module):
+    """A small classifier: inputs (B, D), standardised by the training data, to the logits of left and right (B, 2)."""
+
+    def __init__(self, inputs, hidden=32):
+        super().__init__()
+        self.register_buffer("mean", inputs.mean(0))
+        self.register_buffer("spread", inputs.std(0).clamp(min=1e-8))
+        self.net = nn.Sequential(
+            nn.Linear(inputs.shape[1], hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, 2)
+        )
+
+    def forward(self, inputs):
+        return self.net((inputs - self.mean) / self.spread)
+
+    def loss(self, inputs, actions):
+        """Cross-entropy in nats, and beside it the accuracy, which is not the same thing."""
+        logits = self(inputs)
+        return {"loss": F.cross_entropy(logits, actions), "accuracy": (logits.argmax(-1) == actions).float().mean()}
+
+    @torch.no_grad()
+    def act(self, inputs):
+        """Return the likelier action: (B, D) -> (B,) int64."""
+        return self(inputs).argmax(-1)
+
+    @torch.no_grad()
+    def probability_right(self, inputs):
+        """Return how sure the controller is that one should push right: (B, D) -> (B,)."""
+        return torch.softmax(self(inputs), -1)[:, 1]
+
+
+def clone(inputs, actions, validation, seed=0, budget=CONTROLLER_BUDGET):
+    """Train a Controller to imitate actions (M,) int64 seen at inputs (M, D). Returns (Controller, history).
+
+    validation: (inputs, actions) of other episodes; history: the curves of loss and accuracy on both.
+    """
+    inputs, held_out = inputs.float(), (validation[0].float(), validation[1])
+    with seeded(seed):
+        controller = Controller(inputs)
+    history = train(controller, controller.loss, (inputs, actions), held_out, budget, seed, "controller", bar=False)
+    return controller.eval().requires_grad_(False), history
+
+
+def first_states(episodes, seed=0):
+    """Return where Gymnasium's own resets put the cart and pole: (episodes, 4) float64."""
+    env = make()
+    states = []
+    for number in range(episodes):
+        env.reset(seed=seed + number)
+        states.append(env.unwrapped.state)
+    return torch.from_numpy(np.stack(states))
+
+
+@torch.no_grad()
+def returns(act, episodes=100, seed=10_000, sees="states", limit=TIME_LIMIT):
+    """Play whole episodes in the real environment and return their returns: (episodes,) steps survived, at most 500.
+
+    act: maps states (B, 4) float64, or model frames (B, H, W) when sees="frames", to actions (B,). The episodes are
+    played side by side with the exact physics, which a test holds to Gymnasium's.
+    """
+    if sees not in ("states", "frames"):
+        raise ValueError(f"a controller sees 'states' or 'frames', not {sees!r}")
+    if episodes < 1:
+        raise ValueError(f"asked for {episodes} episodes; ask for at least 1")
+    states, total = first_states(episodes, seed), torch.zeros(episodes)
+    up = torch.ones(episodes, dtype=torch.bool)
+    for _ in range(limit):
+        now = states[up]
+        seen = now if sees == "states" else torch.from_numpy(from_bytes(draw(now.numpy(), workers=1)))
+        states[up] = step(now, torch.as_tensor(act(seen)))
+        total[up] += 1
+        up = up & ~fallen(states)
+        if not up.any():
+            break
+    return total.numpy()
+
+
+def mean_interval(values, level=0.95, draws=2000, seed=0):
+    """Return the mean of independent values and its bootstrap interval: (mean, low, high)."""
+    values, rng = np.asarray(values, dtype=float), np.random.default_rng(seed)
+    means = rng.choice(values, (draws, len(values))).mean(1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(values.mean()), float(low), float(high)
+
+
+def reliability(probability_right, actions, bins=8):
+    """Return, for bins of confidence: mean confidence, share correct, and count, each (bins,).
+
+    Confidence is the probability given to the action chosen, from 0.5 to 1. Guo et al. (2017).
+    """
+    p, actions = np.asarray(probability_right), np.asarray(actions)
+    confidence, correct = np.maximum(p, 1 - p), (p > 0.5) == (actions == 1)
+    which = np.clip(((confidence - 0.5) * 2 * bins).astype(int), 0, bins - 1)
+    count = np.bincount(which, minlength=bins)
+    safe = np.maximum(count, 1)
+    mean_confidence = np.bincount(which, confidence, bins) / safe
+    share_correct = np.bincount(which, correct, bins) / safe
+    hide = np.where(count > 0, 1.0, np.nan)
+    return mean_confidence * hide, share_correct * hide, count
+
+

@@ -1,0 +1,49 @@
+"""What a notebook says with computed figures in it, and how it shows the package's own source.
+
+No number in the book's prose is typed: sentences that carry one are printed by the code that computed it.
+"""
+
+import ast
+import inspect
+import textwrap
+import time
+
+from IPython.display import Markdown, display
+
+_started = time.perf_counter()
+
+
+def say(text):
+    """Print a paragraph of Markdown; put the run's figures into it with an f-string."""
+    display(Markdown(textwrap.dedent(text).strip()))
+
+
+def table(header, rows, caption=""):
+    """Print a table: header and rows are lists of cells; numbers are shown as they are given."""
+    lines = [" | ".join(map(str, header)), " | ".join(["---"] * len(header))]
+    lines += [" | ".join(map(str, row)) for row in rows]
+    display(Markdown("\n".join(f"| {line} |" for line in lines) + (f"\n\n{caption}" if caption else "")))
+
+
+def source(thing, docstring=False):
+    """Show a function's or class's source from the package, so that the page can't differ from what ran."""
+    text = textwrap.dedent(inspect.getsource(thing))
+    if not docstring:
+        text = _without_docstrings(text)
+    display(Markdown(f"```python\n{text.rstrip()}\n```"))
+
+
+def _without_docstrings(text):
+    lines, drop = text.splitlines(), set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) and len(node.body) > 1:
+            first = node.body[0]
+            drop.update(range(first.lineno - 1, first.end_lineno))
+            if first.end_lineno < len(lines) and not lines[first.end_lineno].strip():
+                drop.add(first.end_lineno)
+    return "\n".join(line for number, line in enumerate(lines) if number not in drop)
+
+
+def time_taken():
+    """Say how long this notebook has run so far, in seconds; put it into the last cell."""
+    say(f"This run of the notebook took {time.perf_counter() - _started:.0f} seconds on your machine.")
