@@ -68,6 +68,8 @@ def draw(states, view=DEFAULT, workers=None):
     """Draw true states as the renderer does: (..., 4) -> model frames (..., *view.shape) uint8."""
     states = np.asarray(states, dtype=np.float64)
     flat = states.reshape(-1, 4)
+    if len(flat) == 0:
+        return np.zeros((*states.shape[:-1], *view.shape), np.uint8)
     parts = np.array_split(flat, max(1, len(flat) // 512))
     with _pool(workers if len(parts) > 8 else 1) as run:
         frames = np.concatenate(list(run(partial(_draw_some, view=view), parts)))

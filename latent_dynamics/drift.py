@@ -151,7 +151,7 @@ def kaplan_meier_median(when, failed):
     share = 1.0
     for t in np.unique(when[failed]):
         share *= 1 - (failed & (when == t)).sum() / (when >= t).sum()
-        if share <= 0.5:
+        if share <= 0.5 + 1e-9:  # the product is rounded
             return float(t)
     return float("inf")
 

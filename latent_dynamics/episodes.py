@@ -30,7 +30,8 @@ class Episodes:
         if len(self.lengths) == 0:
             raise ValueError("an empty data set: it holds no episode; collect at least one")
         steps, frames = int(self.lengths.sum()), int((self.lengths + 1).sum())
-        for name, wanted in (("frames", frames), ("states", frames), ("actions", steps), ("rewards", steps)):
+        rows = {"frames": frames, "states": frames} | dict.fromkeys(("actions", "rewards", "terminated", "truncated"), steps)
+        for name, wanted in rows.items():
             if len(getattr(self, name)) != wanted:
                 raise ValueError(f"{name} has {len(getattr(self, name))} rows; the episode lengths call for {wanted}")
 

@@ -10,6 +10,8 @@ import time
 
 from IPython.display import Markdown, display
 
+from . import store
+
 _started = time.perf_counter()
 
 
@@ -47,3 +49,12 @@ def _without_docstrings(text):
 def time_taken():
     """Say how long this notebook has run so far, in seconds; put it into the last cell."""
     say(f"This run of the notebook took {time.perf_counter() - _started:.0f} seconds on your machine.")
+
+
+def made_in():
+    """Say which data sets and models this notebook has loaded so far, and how long each took when it was made."""
+    made = {path.name.split(".")[0]: meta["seconds"] for (path, _), (_, meta) in store.loaded().items()}
+    if not made:
+        return say("Nothing has been collected or trained for this notebook yet.")
+    listed = ", ".join(f"`{name}` {seconds:.0f} s" for name, seconds in made.items())
+    say(f"What was made once, and is kept from then on: {listed}; {sum(made.values()):.0f} seconds in all.")

@@ -9,7 +9,7 @@ from torch import nn
 
 from .training import Budget, seeded, train
 
-PROBE_BUDGET = Budget(epochs=8, batch_size=256, learning_rate=5e-3)
+PROBE_BUDGET = Budget(epochs=25, batch_size=256, learning_rate=1e-2)
 
 
 class Probe(nn.Module):
@@ -46,7 +46,7 @@ def linear_probe(inputs, targets, ridge=1e-3):
     return probe.eval().requires_grad_(False)
 
 
-def mlp_probe(inputs, targets, seed=0, hidden=64, budget=PROBE_BUDGET):
+def mlp_probe(inputs, targets, seed=0, hidden=128, budget=PROBE_BUDGET):
     """Fit targets (M, S) by a small network of inputs (M, D). Returns a Probe."""
     inputs, targets = _checked(inputs, targets)
     with seeded(seed):

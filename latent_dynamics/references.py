@@ -11,7 +11,7 @@ from .cartpole import random_actions, simulate, step
 from .collection import draw
 from .preprocessing import from_bytes
 from .reader import measure
-from .world_model import WorldModel, check_actions, check_frames
+from .world_model import WorldModel, check_actions, check_frames, refuse_samples
 
 # Standard deviations by which the fit weighs what it reads: the reader's errors on real frames, and a wide
 # belief about velocities before anything has moved.
@@ -57,6 +57,7 @@ class ExactPhysics(_TrueUnits):
         return torch.stack([self.observe(frames[:, :n], actions[:, : n - 1]) for n in counts], 1)
 
     def imagine(self, belief, actions, samples=None):
+        refuse_samples(self, samples)
         return simulate(belief, actions)
 
 
@@ -89,6 +90,7 @@ class RepeatLastFrame(WorldModel):
         return frames.flatten(2)
 
     def imagine(self, belief, actions, samples=None):
+        refuse_samples(self, samples)
         return belief[:, None].expand(-1, actions.shape[1], -1)
 
     def decode(self, states):
@@ -108,6 +110,7 @@ class ConstantUpright(_TrueUnits):
         return states
 
     def imagine(self, belief, actions, samples=None):
+        refuse_samples(self, samples)
         return belief[:, None].expand(-1, actions.shape[1], -1)
 
 
@@ -136,12 +139,14 @@ class ActionsOnly(_TrueUnits):
 
     def filter(self, frames, actions):
         belief = torch.zeros(*frames.shape[:2], self.state_size, dtype=torch.float64)
-        belief[:, -1, 4:] = actions[:, -self.context :].double()
+        padded = nn.functional.pad(actions.double(), (self.context, 0), value=0.5)  # before the first: no push at all
+        belief[..., 4:] = padded.unfold(1, self.context, 1)  # the last K actions before each frame
         return belief
 
     def imagine(self, belief, actions, samples=None):
+        refuse_samples(self, samples)
         states = belief[:, None].repeat(1, actions.shape[1], 1)
-        every = torch.cat([belief[:, 4:].long(), actions], 1)
+        every = torch.cat([belief[:, 4:], actions.double()], 1)
         for h in range(1, actions.shape[1] + 1):
             where = self._inputs(every[:, : self.context + h]) @ self.weights[h - 1]
             states[:, h - 1, 0], states[:, h - 1, 2] = where.unbind(-1)
@@ -153,12 +158,13 @@ class ShuffledActions(WorldModel):
 
     def __init__(self, model, seed=0):
         super().__init__()
-        self.model, self.seed, self.state_size = model, seed, model.state_size
+        self.model, self.seed = model, seed
+        self.state_size, self.frame_shape = model.state_size, model.frame_shape
         self.filter, self.decode, self.outcome = model.filter, model.decode, model.outcome
 
     def imagine(self, belief, actions, samples=None):
         wrong = random_actions(tuple(actions.shape), np.random.default_rng(self.seed))
-        return self.model.imagine(belief, torch.from_numpy(wrong))
+        return self.model.imagine(belief, torch.from_numpy(wrong), samples=samples)
 
 
 def untrained(make, seed=0):

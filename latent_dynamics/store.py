@@ -45,6 +45,11 @@ def files() -> list[Path]:
     return sorted(path for kind in KINDS for path in folder().glob(f"*.{kind}"))
 
 
+def loaded():
+    """What this process has asked for so far: {(path, hash of key): (arrays, meta)}, in the order of asking."""
+    return dict(_memo)
+
+
 def fingerprint(path: Path) -> str:
     """The sha256 of a file, as hexadecimal text."""
     with open(path, "rb") as file:

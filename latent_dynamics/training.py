@@ -35,8 +35,9 @@ def train(module, loss, data, validation, budget, seed=0, label="training", bar=
     AdamW under a one-cycle schedule (Smith & Topin 2019). Raises ValueError for empty data and for a loss that
     is no longer a number.
     """
-    if len(data[0]) == 0:
-        raise ValueError(f"{label}: the training data are empty")
+    for part, examples in (("training", data), ("validation", validation)):
+        if len(examples[0]) == 0:
+            raise ValueError(f"{label}: the {part} data are empty")
     order = torch.Generator().manual_seed(seed)
     steps = budget.epochs * -(-len(data[0]) // budget.batch_size)
     optimizer = torch.optim.AdamW(module.parameters(), weight_decay=budget.weight_decay, lr=budget.learning_rate)

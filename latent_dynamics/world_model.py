@@ -61,7 +61,7 @@ def check_frames(frames, shape=(32, 100)):
 
 def check_actions(actions, batch, steps=None):
     """Raise a clear error unless actions are (batch, steps) int64, each 0 (left) or 1 (right)."""
-    if not torch.is_tensor(actions) or actions.is_floating_point():
+    if not torch.is_tensor(actions) or actions.dtype != torch.int64:
         kind = actions.dtype if hasattr(actions, "dtype") else type(actions).__name__
         raise TypeError(f"actions are {kind}; expected an int64 tensor of 0 (left) and 1 (right)")
     if actions.ndim != 2 or actions.shape[0] != batch or (steps is not None and actions.shape[1] != steps):

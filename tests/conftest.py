@@ -1,0 +1,25 @@
+"""Small things that several tests share: a few real episodes, and a model with random weights."""
+
+import pytest
+
+from latent_dynamics.collection import collect
+from latent_dynamics.models import AutoencoderMLP
+from latent_dynamics.references import untrained
+
+
+@pytest.fixture(scope="session")
+def random_episodes():
+    """At least 200 transitions of the random policy."""
+    return collect("random", 200, workers=1)
+
+
+@pytest.fixture(scope="session")
+def mixed_episodes():
+    """At least 900 transitions of the noisy experts."""
+    return collect("mixed", 900, workers=1)
+
+
+@pytest.fixture(scope="session")
+def untrained_model():
+    """An AutoencoderMLP with random weights, which decodes to haze; do not train it."""
+    return untrained(AutoencoderMLP)
