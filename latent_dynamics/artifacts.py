@@ -8,7 +8,6 @@ import difflib
 import os
 from dataclasses import asdict, dataclass, replace
 
-import numpy as np
 import torch
 
 from . import store
@@ -166,7 +165,7 @@ def load_model(name="autoencoder_mlp", seed=None, data="mixed", encoder_seed=Non
 def latent_transitions(autoencoder, episodes):
     """Encode every frame once: (z, a, z', terminated) as tensors, a row a step of the episodes."""
     z = torch.cat([autoencoder.encode(part) for part in frames_of(episodes).split(2048)])
-    before = torch.arange(len(episodes.actions)) + torch.from_numpy(np.repeat(np.arange(len(episodes)), episodes.lengths))
+    before = torch.from_numpy(episodes.before)
     terminated = torch.from_numpy(episodes.terminated).float()
     return z[before], torch.from_numpy(episodes.actions), z[before + 1], terminated
 

@@ -10,14 +10,14 @@ from .collection import draw
 from .preprocessing import from_bytes
 from .training import Budget, seeded, train
 
-CONTROLLER_BUDGET = Budget(epochs=15, batch_size=128, learning_rate=3e-3)
+CONTROLLER_BUDGET = Budget(epochs=25, batch_size=256, learning_rate=1e-2)
 TIME_LIMIT = 500  # steps, as in CartPole-v1
 
 
 class Controller(nn.Module):
     """A small classifier: inputs (B, D), standardised by the training data, to the logits of left and right (B, 2)."""
 
-    def __init__(self, inputs, hidden=32):
+    def __init__(self, inputs, hidden=64):
         super().__init__()
         self.register_buffer("mean", inputs.mean(0))
         self.register_buffer("spread", inputs.std(0).clamp(min=1e-8))

@@ -21,12 +21,17 @@ from .reader import degrees, read
 class Windows:
     """B windows: K context steps, then up to N steps to be predicted, until the truth falls."""
 
-    frames: torch.Tensor  # (B, K + N + 1, H, W) float32; after the truth has fallen, its last frame again
+    pixels: torch.Tensor  # (B, K + N + 1, H, W) uint8; after the truth has fallen, its last frame again
     actions_before: torch.Tensor  # (B, K) int64
     actions: torch.Tensor  # (B, N) int64
     states: torch.Tensor  # (B, N + 1, 4) float64: the truth at the end of the context, and after each step
     alive: torch.Tensor  # (B, N) bool: the truth is still up after step h, at index h - 1
     episode: np.ndarray  # (B,) from which episode; windows of one are not independent
+
+    @property
+    def frames(self):
+        """What models see: (B, K + N + 1, H, W) float32 in [0, 1]; made when asked for, since it is large."""
+        return torch.from_numpy(from_bytes(self.pixels))
 
     @property
     def context(self):
@@ -70,7 +75,7 @@ def replayed_windows(episodes, context=10, horizon=50, stride=10):
     within = torch.from_numpy(np.arange(context + 1, context + horizon + 1) <= left[:, None])
     actions = torch.from_numpy(episodes.actions[first_step[:, None] + at_action])
     return Windows(
-        frames=torch.from_numpy(from_bytes(episodes.frames[frame[:, None] + at])),
+        pixels=torch.from_numpy(episodes.frames[frame[:, None] + at]),
         actions_before=actions[:, :context], actions=actions[:, context:], states=states,
         alive=within & ~fallen(states[:, 1:]), episode=episode,
     )  # fmt: skip
@@ -91,7 +96,7 @@ def intervened_windows(episodes, context=10, horizon=20, stride=10, seed=0):
     before = frame[:, None] + np.arange(context + 1)
     frames = np.concatenate([episodes.frames[before], drawn], 1)
     return Windows(
-        frames=torch.from_numpy(from_bytes(frames)),
+        pixels=torch.from_numpy(frames),
         actions_before=torch.from_numpy(episodes.actions[first_step[:, None] + np.arange(context)]),
         actions=actions, states=states, alive=alive, episode=episode,
     )  # fmt: skip
@@ -111,12 +116,11 @@ class Judgement:
     def median(self, quantity="theta", rows=slice(None)):
         """Return the median error at each step, over windows whose truth is up: (N,) degrees or centimetres."""
         error = {"theta": self.theta_error, "x": self.x_error}[quantity][rows]
-        return np.array([np.median(column[up]) if up.any() else np.nan for column, up in zip(error.T, self.alive[rows].T, strict=True)])
+        return _column_medians(error, self.alive[rows])
 
     def skill(self):
         """Return 1 - error / error of a pole that always stands, at each step: 1 perfect, 0 worthless."""
-        upright = [np.median(abs(t[up])) if up.any() else np.nan for t, up in zip(self.theta_true.T, self.alive.T, strict=True)]
-        return 1 - self.median() / np.array(upright)
+        return 1 - self.median() / _column_medians(abs(self.theta_true), self.alive)
 
     def pole_there(self):
         """Return the share of frames, at each step, in which cart and pole can still be read: (N,)."""
@@ -144,6 +148,12 @@ class Judgement:
         chosen = [np.concatenate([groups[n] for n in rng.choice(names, len(names))]) for _ in range(draws)]
         tail = (1 - level) / 2
         return tuple(np.quantile([figure(rows) for rows in chosen], [tail, 1 - tail], axis=0, method="nearest"))
+
+
+def _column_medians(values, keep):
+    """The median of each column (B, N) -> (N,) over the rows kept there; NaN where there are none."""
+    columns = zip(values.T, keep.T, strict=True)
+    return np.array([np.median(column[rows]) if rows.any() else np.nan for column, rows in columns])
 
 
 def kaplan_meier_median(when, failed):

@@ -30,8 +30,8 @@ class Episodes:
         if len(self.lengths) == 0:
             raise ValueError("an empty data set: it holds no episode; collect at least one")
         steps, frames = int(self.lengths.sum()), int((self.lengths + 1).sum())
-        rows = {"frames": frames, "states": frames} | dict.fromkeys(("actions", "rewards", "terminated", "truncated"), steps)
-        for name, wanted in rows.items():
+        rows_of_steps = dict.fromkeys(("actions", "rewards", "terminated", "truncated"), steps)
+        for name, wanted in {"frames": frames, "states": frames, **rows_of_steps}.items():
             if len(getattr(self, name)) != wanted:
                 raise ValueError(f"{name} has {len(getattr(self, name))} rows; the episode lengths call for {wanted}")
 
@@ -47,6 +47,11 @@ class Episodes:
     def first_steps(self):
         """Where each episode's steps begin: (E,)."""
         return np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
+
+    @property
+    def before(self):
+        """The number of the frame at which each action was taken: (F - E,)."""
+        return np.arange(len(self.actions)) + np.repeat(np.arange(len(self)), self.lengths)
 
     @property
     def episode_of_frame(self):
@@ -75,9 +80,8 @@ class Episodes:
 
     def transitions(self):
         """Return (o, a, o', r, terminated, truncated), a row a step: frames are uint8 (F - E, H, W)."""
-        before = np.arange(len(self.actions)) + np.repeat(np.arange(len(self)), self.lengths)
         return (
-            self.frames[before], self.actions, self.frames[before + 1],
+            self.frames[self.before], self.actions, self.frames[self.before + 1],
             self.rewards, self.terminated, self.truncated,
         )  # fmt: skip
 

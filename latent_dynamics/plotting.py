@@ -28,7 +28,7 @@ def film_strip(rows, titles=None, columns=6):
     labels = list(rows)
     count = min(columns, max(len(frames) for frames in rows.values()))
     fig, axes = plt.subplots(
-        count, len(labels), figsize=(6.4, 0.75 * count * 2 / len(labels) + 0.55), squeeze=False, sharex=True, sharey=True
+        count, len(labels), figsize=(6.4, 1.5 * count / len(labels) + 0.55), squeeze=False, sharex=True, sharey=True
     )
     for column, label in enumerate(labels):
         for row in range(count):

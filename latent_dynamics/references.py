@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .cartpole import random_actions, simulate, step
+from .cartpole import fallen, simulate
 from .collection import draw
 from .preprocessing import from_bytes
 from .reader import measure
@@ -25,12 +25,12 @@ class _TrueUnits(WorldModel):
     state_size = 4
 
     def decode(self, states):
-        drawn = from_bytes(draw(states.detach().numpy()[..., :4], workers=1))
-        return torch.from_numpy(drawn)
+        flat = states.detach().numpy()[..., :4].reshape(-1, 4)
+        once, which = np.unique(flat, axis=0, return_inverse=True)  # what stands still need be drawn only once
+        frames = from_bytes(draw(once, workers=1))[which.reshape(-1)]
+        return torch.from_numpy(frames.reshape(*states.shape[:-1], *frames.shape[1:]))
 
     def outcome(self, states):
-        from .cartpole import fallen
-
         return torch.ones(states.shape[:-1]), 1.0 - fallen(states).double()
 
 
@@ -67,8 +67,8 @@ def fit_state(x, theta, actions, rounds=3):
     prior = torch.tensor([0.0, 1 / X_DOT_PRIOR, 0.0, 1 / THETA_DOT_PRIOR], dtype=torch.float64)
 
     def explain(first, actions):
-        states = torch.cat([first[None, None], simulate(first[None], actions[None])], 1) if len(actions) else first[None, None]
-        positions = states[0][:, [0, 2]] / torch.tensor([X_NOISE, THETA_NOISE])
+        states = torch.cat([first[None], simulate(first[None], actions[None])[0]]) if len(actions) else first[None]
+        positions = states[:, [0, 2]] / torch.tensor([X_NOISE, THETA_NOISE], dtype=torch.float64)
         return torch.cat([positions.flatten(), first * prior])
 
     first = torch.stack([x[:, 0], torch.zeros_like(x[:, 0]), theta[:, 0], torch.zeros_like(x[:, 0])], -1).double()
@@ -154,17 +154,18 @@ class ActionsOnly(_TrueUnits):
 
 
 class ShuffledActions(WorldModel):
-    """Any model, told another window's actions: what it still gets right does not come from what was done."""
+    """Any model, told another window's actions: what it still gets right does not come from what was done.
 
-    def __init__(self, model, seed=0):
+    The rows of a batch are turned half-way round, so give it more than one.
+    """
+
+    def __init__(self, model):
         super().__init__()
-        self.model, self.seed = model, seed
-        self.state_size, self.frame_shape = model.state_size, model.frame_shape
+        self.model, self.state_size, self.frame_shape = model, model.state_size, model.frame_shape
         self.filter, self.decode, self.outcome = model.filter, model.decode, model.outcome
 
     def imagine(self, belief, actions, samples=None):
-        wrong = random_actions(tuple(actions.shape), np.random.default_rng(self.seed))
-        return self.model.imagine(belief, torch.from_numpy(wrong), samples=samples)
+        return self.model.imagine(belief, actions.roll(len(actions) // 2, 0), samples=samples)
 
 
 def untrained(make, seed=0):
@@ -175,8 +176,3 @@ def untrained(make, seed=0):
         model = make()
     return model.eval() if isinstance(model, nn.Module) else model
 
-
-__all__ = [
-    "ActionsOnly", "ConstantUpright", "ExactPhysics", "RepeatLastFrame", "ShuffledActions", "fit_state",
-    "step", "untrained",
-]  # fmt: skip

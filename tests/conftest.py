@@ -1,10 +1,20 @@
 """Small things that several tests share: a few real episodes, and a model with random weights."""
 
 import pytest
+import torch
 
 from latent_dynamics.collection import collect
 from latent_dynamics.models import AutoencoderMLP
 from latent_dynamics.references import untrained
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Keep torch to one thread: on tiny tensors, threads wait for each other more than they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

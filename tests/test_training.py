@@ -7,6 +7,7 @@ from torch import nn
 
 from latent_dynamics.training import Budget, average, seeded, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 BUDGET = Budget(epochs=6, batch_size=16, learning_rate=3e-2)
 
 
@@ -24,8 +25,8 @@ def toy(seed=0, budget=BUDGET, examples=200, held_out=40, spoil=False):
         error = (net(x) - y).square().mean()
         return {"loss": error + 0.5 * error, "error": error}
 
-    history = train(net, loss, (x[:examples], y[:examples]), (x[examples:], y[examples:]), budget, seed, "toy", bar=False)
-    return net, history
+    data, validation = (x[:examples], y[:examples]), (x[examples:], y[examples:])
+    return net, train(net, loss, data, validation, budget, seed, "toy", bar=False)
 
 
 def test_the_same_seed_gives_the_same_losses_and_weights_to_the_bit():

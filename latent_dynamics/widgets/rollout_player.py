@@ -7,6 +7,7 @@ The page draws everything from three traits (`sprite`, `thetas`, `lengths`), so 
 import numpy as np
 import traitlets as t
 
+from .. import drift, rollout
 from .base import BookWidget, source
 from .rollout_still import rollout_still
 from .sprite import pack_frames, unpack_frames
@@ -87,6 +88,20 @@ class RolloutPlayer(BookWidget):
             horizon=int(horizon),
             step=_telling_step(thetas[:, 0], min(int(horizon), int(lengths[0]))),
         )
+
+    @classmethod
+    def of(cls, model, windows, labels=None, **settings):
+        """Play a world model over `drift.Windows`, by the same judge that the book's curves come from."""
+        modes = ("teacher_forced", "free")
+        films = [windows.frames[:, windows.context + 1 :]]
+        for mode in modes:
+            run = getattr(rollout, mode)
+            films.append(model.decode(run(model, windows.frames, windows.all_actions, windows.context)))
+        judged = [drift.judge(model, windows, mode) for mode in modes]
+        return cls(
+            *(film.numpy() for film in films), judged[0].theta_true, *(judgement.theta for judgement in judged),
+            labels=labels, lengths=np.maximum(1, windows.alive.sum(1)), **settings,
+        )  # fmt: skip
 
     @property
     def last_step(self):

@@ -69,10 +69,8 @@ def test_a_push_does_not_show_in_the_next_frame_but_in_the_one_after(random):
     test = random.split("test")
     start = torch.from_numpy(test.states[rng.choice(test.window_starts(3)[0], 60, replace=False)])
     then = torch.from_numpy(ld.cartpole.random_actions((60, 1), rng))
-    left, right = (
-        ld.collection.draw(ld.cartpole.simulate(start, torch.cat([torch.full((60, 1), push), then], 1)).numpy(), workers=1)
-        for push in (0, 1)
-    )
+    worlds = [ld.cartpole.simulate(start, torch.cat([torch.full((60, 1), push), then], 1)) for push in (0, 1)]
+    left, right = (ld.collection.draw(states.numpy(), workers=1) for states in worlds)
     same = (left == right).all((2, 3)).mean(0)
     assert same[0] == 1.0
     assert same[1] < 0.1  # control: pushes do move things
