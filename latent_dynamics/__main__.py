@@ -30,10 +30,12 @@ def main(arguments=None) -> int:
     command("book", book, "execute every chapter and build the book; again: only what changed")
     command("test", test, "lint, unit tests, book, claims, notebooks, browser")
     command("test-all", test_all, "the same, and the long tests")
-    command("bench", bench, "measure speed and memory")
+    measuring = command("bench", bench, "measure speed and memory")
+    measuring.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command("lab", lab, "open the chapters in JupyterLab")
     serving = command("serve", serve, "serve the built book on this machine")
     serving.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    command("picture", picture, "draw the picture in README.md again")
     cleaning = command("clean", clean, "remove the built book; data and trained models stay")
     cleaning.add_argument("--artifacts", action="store_true", help="remove the kept data and trained models too")
 
@@ -129,20 +131,26 @@ def _hash_of_package(folder):
 
 def _print_costs(root, start):
     """What executing each chapter took, this time or when its outputs were last made."""
+    costs = _costs(root)
+    for name, (seconds, when) in costs.items():
+        print(f"{seconds:8.1f} s  {name}{'' if when >= start else '  (as before)'}")
+    if costs:
+        print(f"{sum(seconds for seconds, _ in costs.values()):8.1f} s  all chapters")
+
+
+def _costs(root):
+    """What executing each chapter took when its outputs were last made, and when that was: {name: (seconds, time)}."""
     if not (root / "_build" / ".jupyter_cache").exists():
-        return
+        return {}
     from jupyter_cache import get_cache
 
     records = get_cache(root / "_build" / ".jupyter_cache").list_cache_records()
-    latest = {record.uri: record for record in sorted(records, key=lambda record: record.created)}
-    total = 0.0
-    for uri, record in sorted(latest.items()):
-        path, seconds = Path(uri), record.data["execution_seconds"]
-        if path.exists():
-            total += seconds
-            now = record.created.replace(tzinfo=datetime.UTC).timestamp() >= start
-            print(f"{seconds:8.1f} s  {path.stem}{'' if now else '  (as before)'}")
-    print(f"{total:8.1f} s  all chapters")
+    latest = {Path(record.uri): record for record in sorted(records, key=lambda record: record.created)}
+    return {
+        path.stem: (record.data["execution_seconds"], record.created.replace(tzinfo=datetime.UTC).timestamp())
+        for path, record in sorted(latest.items())
+        if path.exists()
+    }
 
 
 # --- the tests --------------------------------------------------------------------------------------------------------
@@ -191,7 +199,8 @@ def bench(options) -> int:
     """Measure speed and memory."""
     from latent_dynamics import bench
 
-    return bench.main()
+    chapters = {name: seconds for name, (seconds, _) in _costs(ROOT).items()}
+    return bench.main(ROOT, chapters, options.json)
 
 
 # --- looking, and cleaning up -----------------------------------------------------------------------------------------
@@ -210,6 +219,28 @@ def serve(options) -> int:
     if not html.exists():
         sys.exit("There is no built book to serve. Build it first: python -m latent_dynamics book")
     return _run(["-m", "http.server", str(options.port), "--bind", "127.0.0.1", "--directory", str(html)], ROOT)
+
+
+def picture(options) -> int:
+    """Draw README's picture: truth, teacher forcing and free rollout of the test window that drifts most usually."""
+    _need_clone(ROOT)
+    import base64
+    import re
+
+    import numpy as np
+
+    import latent_dynamics as ld
+
+    model, episodes = ld.load_model(), ld.load_episodes("mixed", split="test")
+    windows = ld.drift.intervened_windows(episodes, context=10, horizon=20)
+    windows = windows[windows.alive.all(1)]
+    errors = ld.drift.judge(model, windows).theta_error.clip(max=90)  # inf where no pole can be read
+    usual = int(abs(errors - np.median(errors, 0)).mean(1).argmin())
+    still = ld.widgets.RolloutPlayer.of(model, windows[[usual]]).still().data
+    path = ROOT / "book" / "static" / "readme.png"
+    path.write_bytes(base64.b64decode(re.search(r'base64,([^"]*)', still)[1]))
+    print(path, re.search(r'alt="([^"]*)', still)[1], sep=": ")
+    return 0
 
 
 def clean(options) -> int:

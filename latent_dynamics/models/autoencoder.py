@@ -27,9 +27,9 @@ def unpatches(channels, height, width, width_1=32, width_2=64):
 def strided(channels, height, width):
     """Encode by the usual overlapping strided convolutions."""
     return nn.Sequential(
-        nn.Conv2d(channels, 8, 4, 2, 1), nn.GELU(),  # (B, 8, H/2, W/2)
-        nn.Conv2d(8, 16, 4, 2, 1), nn.GELU(),  # (B, 16, H/4, W/4)
-        nn.Conv2d(16, 32, 4, 4), nn.GELU(),  # (B, 32, H/16, W/16)
+        nn.Conv2d(channels, 4, 4, 2, 1), nn.GELU(),  # (B, 4, H/2, W/2)
+        nn.Conv2d(4, 12, 4, 2, 1), nn.GELU(),  # (B, 12, H/4, W/4)
+        nn.Conv2d(12, 32, 4, 4), nn.GELU(),  # (B, 32, H/16, W/16)
         nn.Flatten(),
     ), 32 * (height // 16) * (width // 16)  # fmt: skip
 

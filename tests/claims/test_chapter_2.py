@@ -18,7 +18,7 @@ VARIANTS |= {name: {"architecture": name} for name in ("strided", "dense")}
 @pytest.fixture(scope="module")
 def splits():
     mixed = ld.load_episodes("mixed")
-    return mixed.split("train")[:30], mixed.split("test")[:16]
+    return mixed.split("train")[:40], mixed.split("test")[:20]
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +92,7 @@ def test_a_constant_picture_scores_better_the_more_background_there_is(frames):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_given_the_whole_budget_every_view_and_architecture_finds_the_pole(name, angle_errors, splits):
     for s in (0, 1):
-        assert angle_errors[name, s] < 0.6 * constant_guess(splits)
-        assert angle_errors[name, s] < 1.2
+        assert angle_errors[name, s] < (0.8 if name == "raw" else 0.4) * constant_guess(splits)  # raw least surely
 
 
 def test_the_angle_is_read_best_from_a_cropped_view(angle_errors):
