@@ -42,7 +42,9 @@ def test_a_controller_that_sees_frames_sees_what_the_renderer_draws():
     np.testing.assert_array_equal(seen[0][0].numpy(), preprocess(env.render()))
 
 
-@pytest.mark.parametrize("bad, message", [({"sees": "pixels"}, "'states' or 'frames'"), ({"episodes": 0}, "at least 1")])
+@pytest.mark.parametrize(
+    "bad, message", [({"sees": "pixels"}, "'states' or 'frames'"), ({"episodes": 0}, "at least 1")]
+)
 def test_bad_questions_are_refused(bad, message):
     with pytest.raises(ValueError, match=message):
         controllers.returns(cartpole.sign_theta, **bad)
