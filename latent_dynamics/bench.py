@@ -7,6 +7,7 @@ What was not measured says why, in place of a number.
 import gzip
 import json
 import os
+import platform
 import shutil
 import sys
 import time
@@ -51,6 +52,11 @@ def measure(model, root, chapters, effort):
     dreamed = steps_imagined(model, effort)
     memory = peak_memory()  # before the browser, which is no part of the book
     return {
+        "measured on": {
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "Python": platform.python_version(),
+            "PyTorch": f"{torch.__version__}, {torch.get_num_threads()} threads",
+        },
         "frames a second, collected": collected,
         "environment steps a second, rendered": {"env.step and env.render, no preprocessing": rendered},
         "imagined steps a second": dreamed,
@@ -69,8 +75,8 @@ def as_text(report):
     for group, figures in report.items():
         lines += ["", group]
         for name, value in figures.items():
-            shown = value if isinstance(value, str) else f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
-            lines.append(f"  {name:<72}{shown:>10}")
+            figure = value if isinstance(value, str) else f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
+            lines.append(f"  {name}: {figure}" if isinstance(value, str) else f"  {name:<66}{figure:>10}")
     return "\n".join(lines[1:])
 
 
@@ -117,29 +123,37 @@ def frames_collected(effort):
     }
 
 
-@torch.no_grad()
 def steps_imagined(model, effort):
     """Return imagined steps a second, of one dream and of many at once, without and with drawing them."""
     env = make("rgb_array")
     env.reset(seed=0)
     frame = torch.from_numpy(preprocess(env.render()))
-    speeds = {}
-    for batch in (1, effort.batch):
-        actions = torch.arange(batch * effort.horizon).reshape(batch, effort.horizon) % 2
-        belief = model.observe(frame.expand(batch, 2, *frame.shape), actions[:, :1])
+    one, many = (dream_speeds(model, frame, batch, effort) for batch in (1, effort.batch))
+    return {
+        "one dream at a time, states only": one[0],
+        "one dream at a time, decoded to frames": one[1],
+        f"{effort.batch} dreams at once, states only": many[0],
+        f"{effort.batch} dreams at once, decoded to frames": many[1],
+    }
 
-        def imagine(belief=belief, actions=actions):
-            return model.imagine(belief, actions)
 
-        dreams = "one dream at a time" if batch == 1 else f"{batch} dreams at once"
-        count = actions.numel()
-        speeds[f"{dreams}, latents only"] = fastest(lambda: imagine() is not None and count, effort.seconds)
-        speeds[f"{dreams}, decoded"] = fastest(lambda: model.decode(imagine()) is not None and count, effort.seconds)
-    return speeds
+@torch.no_grad()
+def dream_speeds(model, frame, batch, effort):
+    """Return imagined steps a second of `batch` dreams at once: (states only, decoded)."""
+    actions = torch.arange(batch * effort.horizon).reshape(batch, -1) % 2  # (B, N)
+    belief = model.observe(frame.expand(batch, 2, *frame.shape), actions[:, :1])  # (B, D)
+
+    def states():
+        return model.imagine(belief, actions).shape[:2].numel()
+
+    def frames():
+        return model.decode(model.imagine(belief, actions)).shape[:2].numel()
+
+    return fastest(states, effort.seconds), fastest(frames, effort.seconds)
 
 
 def artifact_costs():
-    """Return the seconds that making each kept data set and model took, as its file says; damaged files are left out."""
+    """Return the seconds that making each kept data set and model took, as its file says; without damaged files."""
     costs, names = {}, Counter(path.stem.rpartition(".")[0] for path in store.files())
     for path in store.files():
         name = path.stem.rpartition(".")[0]
@@ -211,4 +225,5 @@ def peak_memory():
         return {"not measured": "Windows does not tell"}
     unit = 1 if sys.platform == "darwin" else 1024
     who = {"this process": resource.RUSAGE_SELF, "the largest process it started": resource.RUSAGE_CHILDREN}
-    return {name: resource.getrusage(which).ru_maxrss * unit / 1e6 for name, which in who.items()}
+    peaks = {name: resource.getrusage(which).ru_maxrss * unit / 1e6 for name, which in who.items()}
+    return {name: peak for name, peak in peaks.items() if peak}  # on one core no process is started
