@@ -6,6 +6,7 @@ are the same whatever the number of processes that play them.
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 
@@ -105,6 +106,11 @@ class _pool:
         self.executor = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"))
         return partial(self.executor.map, chunksize=2)
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, error, _):
         if self.workers > 1:
             self.executor.shutdown(cancel_futures=True)
+        if kind is BrokenProcessPool:
+            raise RuntimeError(
+                "the processes that draw frames could not be started. In a script, put what it does under "
+                '`if __name__ == "__main__":`, because each of them imports the script; or ask for workers=1.'
+            ) from error

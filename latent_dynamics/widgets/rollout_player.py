@@ -100,7 +100,7 @@ class RolloutPlayer(BookWidget):
         judged = [drift.judge(model, windows, mode) for mode in modes]
         return cls(
             *(film.numpy() for film in films), judged[0].theta_true, *(judgement.theta for judgement in judged),
-            labels=labels, lengths=np.maximum(1, windows.alive.sum(1)), **settings,
+            labels=labels, lengths=np.maximum(1, windows.alive.sum(1).numpy()), **settings,
         )  # fmt: skip
 
     @property

@@ -47,6 +47,7 @@ def _draw_curve(axis, errors):
         lost = steps[np.isnan(error)]
         top = axis.get_xaxis_transform()  # crosses along the upper edge: no pole to read
         axis.plot(lost, np.ones(len(lost)), "x", color=colour, markersize=4, transform=top, clip_on=False)
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.axhline(2, color="#57606a", linestyle=":", linewidth=1, label="2 degrees")
     axis.set(xlabel="steps since the last frame it was shown", ylabel="pole-angle error, degrees", ylim=(0, None))
     axis.spines[["top", "right"]].set_visible(False)
