@@ -21,7 +21,7 @@ def encode(model, frames):
 
 
 class Task:
-    """States and frames before each action of training, validation and test episodes, and controllers cloned on them."""
+    """States and frames before each action of all three splits, and controllers cloned on them."""
 
     def __init__(self):
         seed, self.states, self.frames = default_seed(), [], []
@@ -126,8 +126,8 @@ def test_bs_boundary_is_messier(task, a, b):
             b[0][0].probability_right(encode(task.autoencoder, frames)),
         )
     ]
-    assert wrong[0] < 0.01 < 0.012 < wrong[1] + 0.012
-    assert wrong[0] <= wrong[1]
+    assert wrong[0] < 0.005
+    assert wrong[1] > wrong[0]
     doubt = [((p > 0.1) & (p < 0.9)).double().mean() for p in (a[0][3], b[0][3])]
     assert doubt[1] > 3 * doubt[0]
 
