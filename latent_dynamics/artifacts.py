@@ -107,10 +107,9 @@ def load_autoencoder(settings=None, seed=None, **changes):
     seed = default_seed() if seed is None else seed
     with seeded(seed):
         model = Autoencoder(settings.latent_size, VIEWS[settings.view].shape, settings.architecture)
-    name = "-".join(
-        ["autoencoder", settings.data, settings.view.replace(" ", "_"), settings.architecture,
-         f"z{settings.latent_size}", f"seed{seed}"]
-    )  # fmt: skip
+    kind = "autoencoder" if settings.frames is None else "short_autoencoder"
+    view = settings.view.replace(" ", "_")
+    name = f"{kind}-{settings.data}-{view}-{settings.architecture}-z{settings.latent_size}-seed{seed}"
 
     def make():
         fit, held_out = (

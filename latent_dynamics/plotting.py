@@ -41,7 +41,7 @@ def film_strip(rows, titles=None, columns=6):
             if row == 0:
                 ax.set_title(label, fontsize=10)
             if titles is not None and column == 0 and row < len(titles):
-                ax.set_ylabel(titles[row], rotation=0, ha="right", va="center", fontsize=9)
+                ax.set_ylabel(titles[row], rotation=0, ha="right", va="center", fontsize=10)
     return fig
 
 
