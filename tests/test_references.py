@@ -118,7 +118,9 @@ def test_shuffled_actions_change_the_future_and_nothing_else(windows):
     assert torch.equal(wrong.observe(frames, actions), belief)
     states = wrong.imagine(belief, windows.actions)
     assert not torch.allclose(states, model.imagine(belief, windows.actions))
-    assert torch.equal(states, wrong.imagine(belief, 1 - windows.actions))  # what was done makes no difference
+    other = windows.actions.clone()
+    other[0] = 1 - other[0]
+    torch.testing.assert_close(states[0], wrong.imagine(belief, other)[0])  # what was done in a window is not its own
     assert torch.equal(wrong.decode(states), model.decode(states))
     assert wrong.state_size == model.state_size and wrong.frame_shape == model.frame_shape
 
