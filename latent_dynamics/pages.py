@@ -22,8 +22,8 @@ def say(text):
 
 def table(header, rows, caption=""):
     """Print a table: header and rows are lists of cells; numbers are shown as they are given."""
-    lines = [" | ".join(map(str, header)), " | ".join(["---"] * len(header))]
-    lines += [" | ".join(map(str, row)) for row in rows]
+    cells = [[str(cell).replace("|", r"\|") for cell in row] for row in (header, *rows)]
+    lines = [" | ".join(cells[0]), " | ".join(["---"] * len(header)), *map(" | ".join, cells[1:])]
     display(Markdown("\n".join(f"| {line} |" for line in lines) + (f"\n\n{caption}" if caption else "")))
 
 
