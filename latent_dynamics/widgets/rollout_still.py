@@ -62,9 +62,9 @@ def _alt_text(steps, errors):
     return (
         f"Film strips at steps {', '.join(map(str, steps))}: true frames, teacher-forced predictions and the "
         f"free rollout. Below, the error of the pole angle over {last} steps: teacher forcing ends "
-        f"{_degrees(errors[0, -1])} off the truth; the free rollout {fate} and ends {_degrees(errors[1, -1])} off."
+        f"{_degrees(errors[0, -1])}; the free rollout {fate} and ends {_degrees(errors[1, -1])}."
     )
 
 
 def _degrees(error):
-    return "with no pole to read," if np.isnan(error) else f"{error:.1f} degrees"
+    return "with no pole to read" if np.isnan(error) else f"{error:.1f} degrees off the truth"

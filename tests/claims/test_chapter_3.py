@@ -81,6 +81,16 @@ def test_it_learns_and_not_by_heart(mixed, main):
     assert history["validation loss"][-1] < mean_only / 50
     assert history["validation loss"][-1] < 1.5 * history["train loss"][-1]
     assert history["validation loss"][-1] < history["validation loss"][0] / 10
+    owners = {}  # most test frames have a twin in training: judge those without, beside frames of one training episode
+    for picture, episode in zip(mixed.splits[0].frames, mixed.splits[0].episode_of_frame):
+        owners.setdefault(picture.tobytes(), set()).add(episode)
+    once = torch.tensor([len(owners[picture.tobytes()]) == 1 for picture in mixed.splits[0].frames])
+    new = torch.tensor([picture.tobytes() not in owners for picture in mixed.splits[1].frames])
+
+    def error(frames):
+        return float((decode(model, encode(model, frames)) - frames).square().mean())
+
+    assert error(mixed.frames[1][new]) < 2 * error(mixed.frames[0][once])
 
 
 def test_the_reader_reads_real_frames_and_most_reconstructions(mixed, drawn):
@@ -108,6 +118,8 @@ def test_the_angle_is_bent_into_z_so_that_a_straight_line_does_not_find_it(mixed
     line = mixed.angle_error(z, "linear")
     assert line > 3 * network_error
     assert line > 0.6 * upright
+    answer = probes.linear_probe(z[0], mixed.states[0][:, POSITIONS])(z[1])
+    assert probes.r_squared(answer, mixed.states[1][:, POSITIONS])[1] < 0.4
 
 
 def test_off_the_sheet_the_decoder_draws_what_never_was(main, z, drawn):
