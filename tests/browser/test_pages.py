@@ -211,10 +211,12 @@ def test_no_serious_accessibility_finding(visit, any_page, scheme):
 
 def test_what_cells_print_is_rendered(visit, any_page):
     """Tables and maths that a cell prints are not left as raw text."""
-    raw = visit(any_page).evaluate("""() => [...document.querySelectorAll('article p, article li, article th, article td')]
-        .filter(e => !e.closest('pre')).map(e => {
+    raw = visit(any_page).evaluate("""() => {
+        const found = [...document.querySelectorAll('article p, article li, article th, article td')];
+        return found.filter(e => !e.closest('pre')).map(e => {
             const copy = e.cloneNode(true);
             copy.querySelectorAll('code, mjx-container').forEach(inner => inner.remove());
             return copy.textContent.trim();
-        }).filter(text => text.startsWith('|') || /\\$[^$\\n]+\\$/.test(text)).map(text => text.slice(0, 80))""")
+        }).filter(text => text.startsWith('|') || /\\$[^$\\n]+\\$/.test(text)).map(text => text.slice(0, 80));
+    }""")
     assert not raw, f"raw Markdown on the page: {raw}"
