@@ -81,10 +81,11 @@ def load_episodes(name="mixed", split=None, seed=None):
     return episodes if split is None else episodes.split(split)
 
 
-def frames_of(episodes, view="cropped gray"):
-    """Return an Episodes' frames as a model of this view sees them: (F, *view.shape) float32 tensor."""
+def frames_of(episodes, view="cropped gray", first=None):
+    """Return an Episodes' frames, or the first so many, as a model of this view sees them: (F, *view.shape) float32."""
     view = VIEWS[_choose(view, VIEWS, "view")]
-    return torch.from_numpy(from_bytes(episodes.frames if view == DEFAULT else draw(episodes.states, view)))
+    frames = episodes.frames[:first] if view == DEFAULT else draw(episodes.states[:first], view)
+    return torch.from_numpy(from_bytes(frames))
 
 
 # Autoencoders
@@ -113,11 +114,11 @@ def load_autoencoder(settings=None, seed=None, **changes):
 
     def make():
         fit, held_out = (
-            frames_of(load_episodes(settings.data, split)[:], settings.view)[: settings.frames]
-            for split in ("train", "validation")
+            frames_of(load_episodes(settings.data, split), settings.view, first)
+            for split, first in (("train", settings.frames), ("validation", 2000))
         )
         model.fit_mean(fit)
-        return _arrays(model, train(model, model.loss, (fit,), (held_out[:2000],), settings.budget, seed, name))
+        return _arrays(model, train(model, model.loss, (fit,), (held_out,), settings.budget, seed, name))
 
     arrays, meta = store.kept(name, _autoencoder_key(settings, seed), make, "safetensors")
     return _restore(model, arrays), _history(arrays), meta["seconds"]

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from .cartpole import fallen, make, step
 from .collection import draw
 from .preprocessing import from_bytes
-from .training import Budget, seeded, train
+from .training import Budget, one_thread, seeded, train
 
 CONTROLLER_BUDGET = Budget(epochs=25, batch_size=256, learning_rate=1e-2)
 TIME_LIMIT = 500  # steps, as in CartPole-v1
@@ -52,7 +52,8 @@ def clone(inputs, actions, validation, seed=0, budget=CONTROLLER_BUDGET):
     inputs, held_out = inputs.float(), (validation[0].float(), validation[1])
     with seeded(seed):
         controller = Controller(inputs)
-    history = train(controller, controller.loss, (inputs, actions), held_out, budget, seed, "controller", bar=False)
+    with one_thread():
+        history = train(controller, controller.loss, (inputs, actions), held_out, budget, seed, "controller", bar=False)
     return controller.eval().requires_grad_(False), history
 
 

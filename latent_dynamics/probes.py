@@ -7,7 +7,7 @@ us whether the true state can be read off z, by a straight line (ridge) or by a 
 import torch
 from torch import nn
 
-from .training import Budget, seeded, train
+from .training import Budget, one_thread, seeded, train
 
 PROBE_BUDGET = Budget(epochs=25, batch_size=256, learning_rate=1e-2)
 
@@ -55,7 +55,8 @@ def mlp_probe(inputs, targets, seed=0, hidden=128, budget=PROBE_BUDGET):
             nn.Linear(hidden, targets.shape[1]),
         )  # fmt: skip
     probe = Probe(body, inputs, targets)
-    train(probe, probe.loss, (inputs, targets), (inputs[:1000], targets[:1000]), budget, seed, "probe", bar=False)
+    with one_thread():
+        train(probe, probe.loss, (inputs, targets), (inputs[:1000], targets[:1000]), budget, seed, "probe", bar=False)
     return probe.eval().requires_grad_(False)
 
 
