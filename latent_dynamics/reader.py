@@ -40,18 +40,18 @@ def measure(frames):
         raise ValueError(f"the reader got frames of shape {tuple(ink.shape)}; it reads (..., 32, 100) model frames")
     ink = torch.where(ink > FAINT, ink, 0.0)
     columns = torch.arange(100, dtype=torch.float64) + 0.5  # centre of each model pixel
-    pole, cart = ink[..., POLE_ROWS, :], ink[..., CART_ROWS, :]
-    weight = pole.sum(-1)  # (..., 24)
-    centre = (pole * columns).sum(-1) / weight.clamp(min=1e-9)
+    moments = ink @ torch.stack([torch.ones(100, dtype=torch.float64), columns, columns.square()], -1)  # (..., 32, 3)
+    weight, first, second = moments[..., POLE_ROWS, :].unbind(-1)  # each (..., 24): ink, where it balances, its spread
+    centre = first / weight.clamp(min=1e-9)
     total = weight.sum(-1).clamp(min=1e-9)
     up = (AXLE_ROW - TOP - (torch.arange(24, dtype=torch.float64) + 0.5) * ROW) / COLUMN  # in columns
-    mean_up, mean_centre = (weight * up).sum(-1) / total, (weight * centre).sum(-1) / total
+    mean_up, mean_centre = (weight * up).sum(-1) / total, first.sum(-1) / total
     du, dc = up - mean_up[..., None], centre - mean_centre[..., None]
     slope = (weight * du * dc).sum(-1) / (weight * du * du).sum(-1).clamp(min=1e-9)
-    off_line = columns - (mean_centre[..., None] + slope[..., None] * du)[..., None]  # (..., 24, 100)
-    smear = ((pole * off_line.square()).sum((-1, -2)) / total).sqrt()
-    cart_ink = cart.sum((-1, -2))
-    x = (cart * columns).sum((-1, -2)) / cart_ink.clamp(min=1e-9)
+    line = mean_centre[..., None] + slope[..., None] * du  # (..., 24): its column in each row
+    smear = ((second - 2 * line * first + line.square() * weight).sum(-1).clamp(min=0) / total).sqrt()
+    cart_ink, cart_first, _ = moments[..., CART_ROWS, :].sum(-2).unbind(-1)
+    x = cart_first / cart_ink.clamp(min=1e-9)
     return Reading(
         x=(x - 50) * COLUMN / PIXELS_PER_METRE, theta=torch.atan(slope), valid=total > 0,
         ink=weight.sum(-1), smear=smear, cart_ink=cart_ink,

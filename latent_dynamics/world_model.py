@@ -12,7 +12,9 @@ from torch import nn
 class WorldModel(nn.Module):
     """A model that filters what it sees into a belief, and imagines what it does not see.
 
-    A subclass sets `state_size` (D) and `frame_shape` (H, W), and defines `filter`, `imagine` and `decode`.
+    A subclass sets `state_size` (D) and `frame_shape` (H, W), and defines `filter`, `imagine` and `decode`; or `decode`
+    and the four functions of a single step, `see`, `begin`, `update` and `step`, of which `filter` and `imagine` are made
+    here. A model that has them can be sent to a page, which then needs no Python to dream with it.
     """
 
     state_size: int
@@ -20,7 +22,13 @@ class WorldModel(nn.Module):
 
     def filter(self, frames, actions):
         """Return the belief after each frame: (B, K + 1, H, W) in [0, 1], (B, K) int64 -> (B, K + 1, D)."""
-        raise NotImplementedError(f"{type(self).__name__} does not define filter(frames, actions)")
+        check_frames(frames, self.frame_shape)
+        check_actions(actions, frames.shape[0], frames.shape[1] - 1)
+        codes = self.see(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])  # (B, K + 1, C)
+        beliefs = [self.begin(codes[:, 0])]
+        for action, code in zip(actions.unbind(1), codes[:, 1:].unbind(1), strict=True):
+            beliefs.append(self.update(beliefs[-1], action, code))
+        return torch.stack(beliefs, 1)
 
     def observe(self, frames, actions):
         """Return the belief after the last frame: (B, D)."""
@@ -28,7 +36,30 @@ class WorldModel(nn.Module):
 
     def imagine(self, belief, actions, samples=None):
         """Return the N states that actions lead to, unseen: (B, D), (B, N) int64 -> (B, N, D)."""
-        raise NotImplementedError(f"{type(self).__name__} does not define imagine(belief, actions)")
+        refuse_samples(self, samples)
+        check_actions(actions, belief.shape[0])
+        check_horizon(actions)
+        states = []
+        for action in actions.unbind(1):
+            belief = self.step(belief, action)
+            states.append(belief)
+        return torch.stack(states, 1)
+
+    def see(self, frames):
+        """Return what single frames say: (B, H, W) -> codes (B, C)."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither filter(frames, actions) nor see(frames)")
+
+    def begin(self, code):
+        """Return the belief after a first frame: (B, C) -> (B, D)."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither filter(frames, actions) nor begin(code)")
+
+    def update(self, belief, action, code):
+        """Return the belief after a push and the frame that followed: (B, D), (B,), (B, C) -> (B, D)."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither filter(...) nor update(belief, action, code)")
+
+    def step(self, belief, action):
+        """Return the belief after a push, with closed eyes: (B, D), (B,) int64 -> (B, D)."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither imagine(...) nor step(belief, action)")
 
     def decode(self, states):
         """Draw states: (..., D) -> frames (..., H, W) in [0, 1]."""

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..world_model import WorldModel, check_actions, check_frames, check_horizon, refuse_samples
+from ..world_model import WorldModel
 from .autoencoder import Autoencoder
 
 
@@ -55,20 +55,17 @@ class AutoencoderMLP(WorldModel):
         self.dynamics = LatentMLP(latent_size, hidden, predict_change)
         self.goes_on = nn.Sequential(nn.Linear(latent_size, 32), nn.ReLU(), nn.Linear(32, 1))
 
-    def filter(self, frames, actions):
-        check_frames(frames, self.frame_shape)
-        check_actions(actions, frames.shape[0], frames.shape[1] - 1)
-        return self.autoencoder.encode(frames)  # (B, K + 1, D): each belief from its own frame alone
+    def see(self, frames):
+        return self.autoencoder.encode(frames)
 
-    def imagine(self, belief, actions, samples=None):
-        refuse_samples(self, samples)
-        check_actions(actions, belief.shape[0])
-        check_horizon(actions)
-        states = []
-        for action in actions.unbind(1):
-            belief = self.dynamics(belief, action)
-            states.append(belief)
-        return torch.stack(states, 1)  # (B, N, D)
+    def begin(self, code):
+        return code
+
+    def update(self, belief, action, code):
+        return code  # each belief from its own frame alone
+
+    def step(self, belief, action):
+        return self.dynamics(belief, action)
 
     def decode(self, states):
         return self.autoencoder.decode(states)

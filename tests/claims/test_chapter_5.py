@@ -29,7 +29,7 @@ class Task:
             part = ld.load_episodes("mixed", name)
             rows = np.arange(len(part.actions)) + np.repeat(np.arange(len(part)), part.lengths)
             if name == "train":
-                rows = np.sort(np.random.default_rng(seed).permutation(rows)[:8000])
+                rows = np.sort(np.random.default_rng(seed).permutation(rows)[:6000])
             self.states.append(torch.from_numpy(part.states[rows]))
             self.frames.append(frames_of(part)[rows])
         self.autoencoder = load_autoencoder()[0]
