@@ -85,13 +85,17 @@ class RepeatLastFrame(WorldModel):
 
     state_size = 3200
 
-    def filter(self, frames, actions):
-        check_frames(frames, self.frame_shape)
-        return frames.flatten(2)
+    def see(self, frames):
+        return frames.flatten(1)
 
-    def imagine(self, belief, actions, samples=None):
-        refuse_samples(self, samples)
-        return belief[:, None].expand(-1, actions.shape[1], -1)
+    def begin(self, code):
+        return code
+
+    def update(self, belief, action, code):
+        return code
+
+    def step(self, belief, action):
+        return belief
 
     def decode(self, states):
         return states.unflatten(-1, self.frame_shape)

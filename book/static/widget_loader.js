@@ -8,11 +8,12 @@
 const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
 const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
 
-/** A stand-in for the model that Jupyter would hand to `render`: traits and their listeners. */
-function makeModel(traits) {
+/** A stand-in for the model that Jupyter would hand to `render`: traits, their listeners, and the way to other models. */
+function makeModel(traits, widget_manager) {
   const listeners = {};
   const tell = (event, ...values) => (listeners[event] ?? []).slice().forEach((act) => act(...values));
   return {
+    widget_manager,
     get: (name) => traits[name],
     set(name, value) {
       if (Object.is(traits[name], value)) return;
@@ -63,20 +64,49 @@ function apologise(place, sentence) {
   if (still) place.insertAdjacentHTML("beforeend", still.textContent);
 }
 
+const scripts = new Map(); // by address: weights that several pages share stand in files beside the pages
+
+/** Runs a script of the book, once; unlike fetch this works from file:// as well. */
+function runScript(address) {
+  if (!scripts.has(address)) {
+    scripts.set(address, new Promise((resolve, reject) => {
+      const script = Object.assign(document.createElement("script"), { src: address, onload: resolve });
+      script.onerror = () => reject(new Error("its trained weights did not arrive"));
+      document.head.append(script);
+    }));
+  }
+  return scripts.get(address);
+}
+
+/** The model of a name: its traits, with buffers that were put aside brought back. */
+async function findModel(models, id) {
+  const entry = models[id];
+  if (!entry) throw new Error("its data is not in this page");
+  for (const buffer of entry.buffers ?? []) {
+    if (!buffer.aside) continue;
+    await runScript(new URL(buffer.aside, document.baseURI).href);
+    buffer.data = globalThis.latentDynamicsWeights?.[buffer.key];
+    if (!buffer.data) throw new Error("its trained weights are damaged");
+  }
+  entry.model ??= makeModel(restoreBuffers(entry.state, entry.buffers), { get_model: (other) => findModel(models, other) });
+  return entry.model;
+}
+
 async function showWidget(place, models, id) {
   const entry = models[id];
   if (!entry) throw new Error("its data is not in this page");
   const { state } = entry;
   if (typeof state._esm !== "string") {
-    return apologise(place, "This control needs a live kernel: download the notebook of this page and run it in JupyterLab.");
+    return apologise(place, "This control needs a live kernel. Launch this page in Binder or Colab, or download its notebook "
+      + "and open it in JupyterLab; the buttons are at the top of the page.");
   }
-  entry.model ??= makeModel(restoreBuffers(state, entry.buffers));
+  const model = await findModel(models, id);
   addStyle(state._css);
   const widget = await importSource(state._esm);
   const { initialize, render } = typeof widget === "function" ? await widget() : widget;
-  entry.ready ??= Promise.resolve(initialize?.({ model: entry.model }));
+  entry.ready ??= Promise.resolve(initialize?.({ model }));
   await entry.ready;
-  await render({ model: entry.model, el: place });
+  await render({ model, el: place });
 }
 
 function readModels() {
@@ -87,7 +117,7 @@ async function showAll() {
   let models = {};
   let broken = "";
   try { models = readModels(); } catch { broken = "the data of this page is damaged"; }
-  for (const script of document.querySelectorAll(VIEW)) {
+  await Promise.all([...document.querySelectorAll(VIEW)].map(async (script) => {
     const place = Object.assign(document.createElement("div"), { className: "ld-widget" });
     script.before(place);
     try {
@@ -96,7 +126,7 @@ async function showAll() {
     } catch (error) {
       apologise(place, `This interactive figure could not start: ${error.message}. The rest of the page is not affected.`);
     }
-  }
+  }));
 }
 
 showAll();

@@ -27,6 +27,9 @@ const ICONS = {
   back: "M18 5v14L8 12zM6 5h2v14H6z",
   forward: "M6 5v14l10-7zM16 5h2v14h-2z",
   first: "M19 5v14l-7-7zM12 5v14l-7-7zM3 5h2v14H3z",
+  left: "M14 5v14L4 12zM14 9h6v6h-6z",
+  right: "M10 5v14l10-7zM4 9h6v6H4z",
+  again: "M12 5a7 7 0 1 1-6.7 5h2.2A5 5 0 1 0 12 7v3L7 6l5-4z",
 };
 
 /** A button with a drawn icon; `rename` changes icon and name together (play <-> pause). */

@@ -1,0 +1,256 @@
+// Runs a model's recorded functions in the page: lists of plain operations on float32 numbers. See trace.py.
+// Each operation is prepared once, with its buffers, and from then on only runs: a dream leaves no garbage.
+
+const volume = (shape) => shape.reduce((product, n) => product * n, 1);
+
+/** Row-major steps of a shape; a dimension of one has step 0, so that it is stretched wherever it meets a longer one. */
+const steps = (shape) => shape.map((n, i) => (n === 1 ? 0 : volume(shape.slice(i + 1))));
+
+/** For each number of a result, which number of the input it is; `origin` maps a place in the result to one in the input. */
+function sources(input, result, origin = (place) => place) {
+  const step = steps(input);
+  return Int32Array.from({ length: volume(result) }, (_, flat) => {
+    const place = [];
+    for (let i = result.length - 1; i >= 0; i--) {
+      place[i] = flat % result[i];
+      flat = (flat - place[i]) / result[i];
+    }
+    const from = origin(place).slice(-step.length || result.length + 1);
+    return step.reduce((sum, s, i) => sum + s * from[i], 0);
+  });
+}
+
+/** y = f(x), number by number. */
+const each = (f) => ([x], y) => () => { for (let i = 0; i < y.length; i++) y[i] = f(x.data[i]); };
+
+/** Numbers picked from the input by place. */
+const pick = (origin) => ([x, ...rest], y, shape) => {
+  const from = sources(x.shape, shape, origin(x.shape, ...rest));
+  return () => { for (let i = 0; i < y.length; i++) y[i] = x.data[from[i]]; };
+};
+
+/** Two inputs, either of them a plain number, stretched to the result's shape. */
+const pair = (f) => ([a, b, alpha = 1], y, shape) => {
+  const [one, two] = [a, b].map((x) => (typeof x === "number" ? { data: [x], shape: [] } : x));
+  const [i1, i2] = [one, two].map((x) => sources(x.shape, shape));
+  return () => { for (let i = 0; i < y.length; i++) y[i] = f(one.data[i1[i]], two.data[i2[i]], alpha); };
+};
+
+/** y = x W (+ bias), for any number of rows. */
+function product(x, w, bias, y) {
+  const [inner, width] = w.shape;
+  return () => {
+    for (let row = 0; row * width < y.length; row++) {
+      const out = y.subarray(row * width, (row + 1) * width);
+      if (bias) out.set(bias.data);
+      else out.fill(0);
+      for (let k = 0, at = 0; k < inner; k++, at += width) {
+        const value = x.data[row * inner + k];
+        if (value !== 0) for (let j = 0; j < width; j++) out[j] += value * w.data[at + j];
+      }
+    }
+  };
+}
+
+/** Convolution, or transposed convolution: every input pixel meets every weight that joins it to an output pixel. */
+function convolution([x, w, bias, stride, padding, dilation, transposed, , groups], y, shape) {
+  if (groups !== 1 || dilation.some((d) => d !== 1)) throw Error("the engine has no grouped or dilated convolutions");
+  const [, inChannels, inHeight, inWidth] = x.shape;
+  const [, outChannels, outHeight, outWidth] = shape;
+  const [kernelHeight, kernelWidth] = w.shape.slice(2);
+  const kernel = kernelHeight * kernelWidth;
+  const area = outHeight * outWidth;
+  // The pairs of pixels (in, out) that each place of the kernel joins are the same for all channels.
+  const joined = Array.from({ length: kernel }, () => []);
+  const [coarse, fine] = transposed ? [x.shape, shape] : [shape, x.shape];
+  for (let r = 0; r < coarse[2]; r++) for (let c = 0; c < coarse[3]; c++) {
+    for (let k = 0; k < kernel; k++) {
+      const [i, j] = [r * stride[0] - padding[0] + Math.floor(k / kernelWidth), c * stride[1] - padding[1] + (k % kernelWidth)];
+      if (i < 0 || j < 0 || i >= fine[2] || j >= fine[3]) continue;
+      const [a, b] = [r * coarse[3] + c, i * fine[3] + j];
+      joined[k].push(...(transposed ? [a, b] : [b, a]));
+    }
+  }
+  const pairs = joined.map((list) => Int32Array.from(list));
+  return () => {
+    for (let o = 0; o < outChannels; o++) y.fill(bias ? bias.data[o] : 0, o * area, (o + 1) * area);
+    for (let o = 0; o < outChannels; o++) for (let i = 0; i < inChannels; i++) {
+      const weights = (transposed ? i * outChannels + o : o * inChannels + i) * kernel;
+      const [from, to] = [i * inHeight * inWidth, o * area];
+      for (let k = 0; k < kernel; k++) {
+        const weight = w.data[weights + k];
+        const places = pairs[k];
+        for (let p = 0; p < places.length; p += 2) y[to + places[p + 1]] += weight * x.data[from + places[p]];
+      }
+    }
+  };
+}
+
+/** Inputs laid end to end along one dimension. */
+function cat([parts, dim = 0], y, shape) {
+  const axis = dim < 0 ? dim + shape.length : dim;
+  const inner = volume(shape.slice(axis + 1));
+  const row = shape[axis] * inner;
+  return () => {
+    let start = 0;
+    for (const part of parts) {
+      const width = part.shape[axis] * inner;
+      for (let at = 0, from = 0; at < y.length; at += row, from += width) {
+        for (let i = 0; i < width; i++) y[at + start + i] = part.data[from + i];
+      }
+      start += width;
+    }
+  };
+}
+
+/** A copy of x with `value` written where `index` says, along one dimension: how an action becomes one-hot. */
+function scatter([x, dim, index, value], y, shape) {
+  const axis = dim < 0 ? dim + shape.length : dim;
+  const step = volume(shape.slice(axis + 1));
+  const base = sources(shape, index.shape, (place) => place.map((n, i) => (i === axis ? 0 : n)));
+  return () => {
+    y.set(x.data);
+    for (let i = 0; i < base.length; i++) y[base[i] + index.data[i] * step] = typeof value === "number" ? value : value.data[i];
+  };
+}
+
+/** The error function to seven decimals: Abramowitz & Stegun 7.1.26 is not enough near zero, so a series there. */
+function erf(x) {
+  const size = Math.abs(x);
+  if (size < 2.5) {
+    let term = x, sum = x;
+    for (let n = 1; Math.abs(term) > 1e-9 * size; n++) { term *= -x * x / n; sum += term / (2 * n + 1); }
+    return sum * 1.1283791670955126;
+  }
+  const t = 1 / (1 + 0.3275911 * size);
+  const tail = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t * Math.exp(-x * x);
+  return Math.sign(x) * (1 - tail);
+}
+
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+
+/** Standard normal noise (Box & Muller). */
+const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+
+const wrap = (i, n) => (i < 0 ? i + n : i);
+
+const OPERATIONS = {
+  view: ([x], y) => () => y.set(x.data),
+  add: pair((a, b, alpha) => a + alpha * b),
+  sub: pair((a, b, alpha) => a - alpha * b),
+  rsub: pair((a, b, alpha) => b - alpha * a),
+  mul: pair((a, b) => a * b),
+  div: pair((a, b) => a / b),
+  pow: pair((a, b) => a ** b),
+  mm: ([x, w], y) => product(x, w, null, y),
+  addmm: ([bias, x, w], y) => product(x, w, bias, y),
+  convolution, cat, scatter,
+  relu: each((x) => Math.max(0, x)),
+  gelu: each((x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2))),
+  sigmoid: each(sigmoid),
+  silu: each((x) => x * sigmoid(x)),
+  tanh: each(Math.tanh),
+  softplus: each((x) => (x > 20 ? x : Math.log1p(Math.exp(x)))),
+  elu: ([x, alpha = 1, scale = 1, input = 1], y) => each((v) => scale * (v > 0 ? v : alpha * Math.expm1(v * input)))([x], y),
+  exp: each(Math.exp),
+  log: each(Math.log),
+  sqrt: each(Math.sqrt),
+  neg: each((x) => -x),
+  clamp: ([x, low, high], y) => each((v) => Math.min(high ?? Infinity, Math.max(low ?? -Infinity, v)))([x], y),
+  randn_like: each(normal),
+  expand: pick(() => (place) => place),
+  permute: pick((shape, order) => (place) => { const from = []; order.forEach((d, i) => { from[wrap(d, shape.length)] = place[i]; }); return from; }),
+  transpose: pick((shape, a, b) => (place) => { const from = [...place]; from[wrap(a, shape.length)] = place[wrap(b, shape.length)]; from[wrap(b, shape.length)] = place[wrap(a, shape.length)]; return from; }),
+  t: pick(() => (place) => [...place].reverse()),
+  select: pick((shape, dim, index) => (place) => { const from = [...place]; from.splice(wrap(dim, shape.length), 0, wrap(index, shape[wrap(dim, shape.length)])); return from; }),
+  slice: pick((shape, dim = 0, start = 0, end = 0, step = 1) => (place) => place.map((n, i) => (i === wrap(dim, shape.length) ? wrap(start ?? 0, shape[i]) + n * step : n))),
+};
+
+/** Turns a recorded graph and its constants into a function of number arrays, which returns a fresh array. */
+function prepare(graph, constants) {
+  const slots = [...graph.inputs.map((shape) => ({ shape, data: new Float32Array(volume(shape)) })), ...constants];
+  const look = (arg) => {
+    if (Array.isArray(arg)) return arg.map(look);
+    return typeof arg === "string" && arg.startsWith("%") ? slots[arg.slice(1)] : arg;
+  };
+  const runs = graph.nodes.map(({ op, args, shape }) => {
+    if (!OPERATIONS[op]) throw Error(`the page cannot compute "${op}"`);
+    const data = new Float32Array(volume(shape));
+    const run = OPERATIONS[op](look(args), data, shape);
+    slots.push({ shape, data });
+    return run;
+  });
+  return (...inputs) => {
+    inputs.forEach((numbers, i) => slots[i].data.set(typeof numbers === "number" ? [numbers] : numbers));
+    for (const run of runs) run();
+    return slots[graph.output].data.slice();
+  };
+}
+
+/** Half-precision floats as numbers. */
+function halves(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Float32Array.from({ length: bytes.byteLength / 2 }, (_, i) => {
+    const half = view.getUint16(2 * i, true);
+    const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
+    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction;
+    return half & 0x8000 ? -size : size;
+  });
+}
+
+/** Unpacks zlib bytes that hold all low bytes first, then all high ones. */
+async function unpack(packed) {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const half = planes.length / 2;
+  return Uint8Array.from(planes, (_, i) => planes[(i >> 1) + (i & 1 ? half : 0)]);
+}
+
+/** The constants of one function, out of the bytes that carry them. */
+async function constantsOf(weights) {
+  const layout = weights.get("layout_of");
+  const ends = [];
+  for (const { shape, half } of layout) ends.push((ends.at(-1) ?? 0) + volume(shape) * (half ? 2 : 4));
+  const bytes = await unpack(weights.get("chunk")).catch(() => ({}));
+  if (bytes.length !== (ends.at(-1) ?? 0)) throw Error("its trained weights are damaged or did not arrive");
+  return layout.map(({ shape, half }, i) => {
+    const own = bytes.subarray(ends[i - 1] ?? 0, ends[i]);
+    return { shape, data: half ? halves(own) : new Float32Array(own.slice().buffer) };
+  });
+}
+
+const neighbour = (model, reference) => model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
+
+/**
+ * A world model as the page runs it: { name, see(frame), begin(code), update(belief, action, code), step(belief, action),
+ * decode(belief) }, of a trait that names a PageModel. Its functions answer at once, or with a promise where the
+ * kernel has to compute them; so await them.
+ */
+async function pageModel(model, reference) {
+  const source = await neighbour(model, reference);
+  if (source.get("in_kernel")) return kernelModel(source);
+  const functions = { name: source.get("name") };
+  for (const [name, { graph, weights }] of Object.entries(source.get("functions"))) {
+    functions[name] = prepare(graph, await constantsOf(await neighbour(model, weights)));
+  }
+  return functions;
+}
+
+/** The same for a model that only Python can run: each call is a message, each answer another. */
+function kernelModel(source) {
+  let asked = 0;
+  const waiting = new Map();
+  source.on("msg:custom", ({ id, error }, buffers) => {
+    const { resolve, reject } = waiting.get(id) ?? {};
+    waiting.delete(id);
+    if (error) reject?.(Error(error));
+    else resolve?.(floats(buffers[0]));
+  });
+  const call = (name) => (...inputs) => new Promise((resolve, reject) => {
+    waiting.set(++asked, { resolve, reject });
+    source.send({ id: asked, call: name, inputs: inputs.map((input) => Array.from(typeof input === "number" ? [input] : input)) });
+  });
+  const functions = { name: source.get("name") };
+  for (const name of ["see", "begin", "update", "step", "decode"]) functions[name] = call(name);
+  return functions;
+}

@@ -1,0 +1,217 @@
+"""The page's engine against PyTorch: the same functions, the same rounded weights, the same numbers."""
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+from IPython.display import HTML
+from torch import nn
+from widget_page import page_of
+
+from latent_dynamics.artifacts import LADDER, load_episodes, load_model
+from latent_dynamics.widgets import page_model
+from latent_dynamics.widgets.base import BookWidget, source
+from latent_dynamics.widgets.page_model import OneStepAtATime, PageModel, exported, rounded
+from latent_dynamics.widgets.trace import CannotBeExported
+from latent_dynamics.world_model import WorldModel
+
+
+class Calculator(BookWidget):
+    """Hands a page's functions to a test, as `window.model`."""
+
+    _esm = (
+        source("common.js", "engine.js")
+        + """
+        async function render({ model, el }) {
+          window.model = await pageModel(model, model.get("reference"));
+          window.noise = normal;
+          el.append(element("p", { class: "ld" }, "ready"));
+        }
+        export default { render };"""
+    )
+    reference = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, page):
+        super().__init__(page.model_id.encode(), reference=f"IPY_MODEL_{page.model_id}")
+
+    def still(self):
+        return HTML("")
+
+
+@pytest.fixture
+def calculator(browser, tmp_path):
+    """A function that opens a model in the page and returns a function to call it with: call(name, *inputs)."""
+    pages = []
+
+    def open_model(model):
+        exported_model = PageModel.of(model)
+        assert not exported_model.in_kernel, exported_model.why_in_kernel
+        file = tmp_path / "page.html"
+        file.write_text(page_of(Calculator(exported_model)), encoding="utf8")
+        page = browser.new_page()
+        pages.append(page)
+        page.goto(file.as_uri())
+        page.wait_for_function("window.model")
+
+        def call(name, *inputs):
+            inputs = [value.flatten().tolist() if torch.is_tensor(value) else value for value in inputs]
+            found = page.evaluate("([name, inputs]) => Array.from(window.model[name](...inputs))", [name, inputs])
+            return torch.tensor(found)
+
+        call.page = page
+        return call
+
+    yield open_model
+    for page in pages:
+        page.close()
+
+
+class Everything(WorldModel):
+    """A model of layers that later chapters need: strided and transposed convolutions, a GRU, splits, normal noise."""
+
+    state_size = 12
+
+    def __init__(self, noisy=False):
+        super().__init__()
+        self.noisy = noisy
+        self.eyes = nn.Sequential(
+            nn.Conv2d(1, 3, 4, 2, 1), nn.SiLU(), nn.Conv2d(3, 2, (3, 5), (2, 3)), nn.ELU(), nn.Flatten()
+        )
+        self.squeeze = nn.Linear(2 * 7 * 16, 6)
+        self.memory = nn.GRUCell(8, 12)
+        self.spread = nn.Linear(12, 24)
+        self.draw = nn.Sequential(nn.Linear(12, 2 * 8 * 25), nn.Tanh())
+        self.paint = nn.ConvTranspose2d(2, 1, 4, 4)
+
+    def see(self, frames):
+        return torch.sigmoid(self.squeeze(self.eyes(frames[:, None])))
+
+    def begin(self, code):
+        return torch.cat([code, -code.square()], 1)
+
+    def update(self, belief, action, code):
+        return 0.5 * self.step(belief, action) + self.begin(code.exp() / 3).clamp(min=-1)
+
+    def step(self, belief, action):
+        push = nn.functional.one_hot(action, 2).float()
+        belief = self.memory(torch.cat([belief[:, 2:8], push], 1), belief)
+        mean, spread = self.spread(belief).chunk(2, -1)
+        noise = torch.randn_like(mean) if self.noisy else 0.1
+        return mean + nn.functional.softplus(spread) * noise
+
+    def decode(self, states):
+        return self.paint(self.draw(states).reshape(-1, 2, 8, 25))[:, 0].sigmoid()
+
+
+@torch.no_grad()
+def compare(call, model, frames, actions):
+    """The largest difference of each function along real frames, per step from the same inputs."""
+    off = dict.fromkeys(page_model.FUNCTIONS, 0.0)
+
+    def note(name, *inputs):
+        there = call(name, *[int(value) if value.dtype == torch.int64 else value for value in inputs])
+        here = getattr(model, name)(*inputs)
+        off[name] = max(off[name], float((there - here.flatten()).abs().max()))
+        return here
+
+    belief = note("begin", note("see", frames[:1]))
+    for frame, action in zip(frames[1:], actions, strict=True):
+        note("step", belief, action[None])
+        belief = note("update", belief, action[None], note("see", frame[None]))
+        note("decode", belief)
+    return off
+
+
+def film(steps):
+    """Frames and actions of the longest recorded test episode, from the package's own data."""
+    test = load_episodes("mixed", "test")
+    longest = int(np.argmax(test.lengths))
+    first, first_step = test.first_frames[longest], test.first_steps[longest]
+    steps = min(steps, int(test.lengths[longest]))
+    frames = torch.from_numpy(test.frames[first : first + steps + 1] / np.float32(255))
+    return frames, torch.from_numpy(test.actions[first_step : first_step + steps])
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_every_rung_computes_in_the_page_what_it_computes_in_pytorch(calculator, name):
+    model = load_model(name)
+    off = compare(calculator(model), rounded(model), *film(200))
+    assert max(off.values()) <= 1e-4, off
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_a_dream_of_30_steps_in_the_page_is_the_dream_of_pytorch(calculator, name):
+    model = load_model(name)
+    call, same = calculator(model), rounded(model)
+    frames, actions = film(30)
+    with torch.no_grad():
+        belief = there = same.begin(same.see(frames[:1]))
+        for action in actions:
+            belief, there = same.step(belief, action[None]), call("step", there, int(action))
+    assert float((belief[0] - there).abs().max()) <= 1e-3
+
+
+def test_layers_of_later_chapters_compute_the_same(calculator):
+    torch.manual_seed(0)
+    model = Everything().eval()
+    off = compare(calculator(model), rounded(model), *film(20))
+    assert max(off.values()) <= 1e-5, off
+
+
+def test_noise_is_standard_normal(calculator):
+    call = calculator(Everything(noisy=True).eval())
+    drawn = np.array(call.page.evaluate("Array.from({ length: 20000 }, noise)"))
+    assert abs(drawn.mean()) < 0.03
+    assert abs(drawn.std() - 1) < 0.03
+    assert abs((drawn**4).mean() - 3) < 0.3
+    steps = [call("step", torch.zeros(12), 1) for _ in range(2)]
+    assert not torch.equal(*steps)
+
+
+class Branching(Everything):
+    def step(self, belief, action):
+        return belief * 2 if belief.sum() > 0 else belief - 1
+
+
+class Unknown(Everything):
+    def decode(self, states):
+        return torch.cumsum(states, 1)
+
+
+class Deaf(Everything):
+    def begin(self, code):
+        return torch.zeros(1, 12)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [(Branching, "which way to go"), (Unknown, "no operation 'cumsum'"), (Deaf, "does not depend on what it is given")],
+)
+def test_what_the_page_cannot_do_is_named(model, message):
+    with pytest.raises(CannotBeExported, match=message):
+        exported(model())
+    assert message in PageModel.of(model()).why_in_kernel
+
+
+def test_models_that_share_an_encoder_share_its_weights():
+    one, two = Everything(), Everything()
+    two.load_state_dict(one.state_dict())
+    two.paint.weight.data += 1
+    names = [{name: part["weights"] for name, part in exported(model).items()} for model in (one, two)]
+    assert names[0]["see"] == names[1]["see"]
+    assert names[0]["decode"] != names[1]["decode"]
+
+
+def test_a_model_of_the_plain_interface_alone_is_driven_step_by_step():
+    model = load_model("autoencoder_mlp")
+    frames, actions = film(14)
+    driven = OneStepAtATime(model)
+    with torch.no_grad():
+        belief = driven.begin(driven.see(frames[:1]))
+        for frame, action in zip(frames[1:], actions, strict=True):
+            belief = driven.update(belief, action[None], driven.see(frame[None]))
+        assert torch.allclose(
+            driven.decode(belief), model.decode(model.observe(frames[None], actions[None])), atol=1e-5
+        )
+        dreamt = driven.step(belief, actions[:1])
+        assert torch.allclose(dreamt[:, :8], model.imagine(belief[:, :8], actions[None, :1])[:, 0], atol=1e-5)

@@ -1,0 +1,194 @@
+"""The true CartPole in the page against the package: the same physics, the same frames to the byte, the same readings.
+
+A widget that shows reality beside a dream is only honest if its reality is the one that the models were trained on.
+"""
+
+import base64
+
+import numpy as np
+import pytest
+import torch
+
+from latent_dynamics import cartpole, reader
+from latent_dynamics.collection import draw
+from latent_dynamics.preprocessing import from_bytes
+from latent_dynamics.widgets.base import source
+
+UNPACK = "text => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer"
+PACK = """views => {
+    const text = views.map((v) => String.fromCharCode(...new Uint8Array(v.buffer, v.byteOffset, v.byteLength)));
+    return btoa(text.join(""));
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    """A blank page with the world's functions in it."""
+    page = browser.new_page()
+    style = source("common.css", "world.css")
+    page.set_content(f'<style>{style}</style><div class="ld" style="width: 634px"></div>')
+    page.add_script_tag(content=source("common.js", "world.js"))
+    page.evaluate(f"() => {{ window.unpack = {UNPACK}; window.pack = {PACK}; }}")
+    yield page
+    page.close()
+
+
+def each(page, function, rows, dtype):
+    """Call a function of the page with each row (M, n); return the arrays that it gives, one after another."""
+    text = base64.b64encode(np.ascontiguousarray(rows)).decode()
+    kind = {"f8": "Float64Array", "f4": "Float32Array"}[rows.dtype.str[1:]]
+    script = f"""([text, length]) => {{
+        const rows = new {kind}(unpack(text));
+        const call = {function};
+        const results = [];
+        for (let i = 0; i < rows.length; i += length) results.push(call(rows.subarray(i, i + length)));
+        return pack(results);
+    }}"""
+    answer = page.evaluate(script, [text, int(np.prod(rows.shape[1:]))])
+    return np.frombuffer(base64.b64decode(answer), dtype).reshape(len(rows), -1)
+
+
+def random_states(count, x, theta, seed=0):
+    """Draw states (count, 4) with |x| and |theta| up to these limits."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(-1, 1, (count, 4)) * [x, 3, theta, 3]
+
+
+def pages_frames(page, states):
+    """The page's model frames of states (M, 4): (M, 32, 100) uint8."""
+    return each(page, "drawFrame", states, np.uint8).reshape(-1, 32, 100)
+
+
+def test_the_constants_are_those_of_the_package(page):
+    names = "TIME_STEP X_LIMIT THETA_LIMIT GRAVITY FORCE POLE_MASS TOTAL_MASS HALF_POLE PIXELS_PER_METRE".split()
+    assert page.evaluate(f"() => [{','.join(names)}]") == [getattr(cartpole, name) for name in names]
+
+
+def test_each_of_200_steps_is_gymnasiums_own(page):
+    env = cartpole.make().unwrapped
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    states, actions, after = [], [], []
+    for _ in range(200):  # an expert that errs now and then: it stays up, and swings
+        states.append(np.array(env.state, dtype=np.float64))
+        expert = cartpole.sign_theta_and_velocity(states[-1])
+        actions.append(int(rng.integers(2) if rng.random() < 0.3 else expert))
+        env.step(actions[-1])
+        after.append(np.array(env.state, dtype=np.float64))
+    rows = np.column_stack([states, actions])
+    moved = each(page, "(row) => stepWorld(row, row[4])", rows, np.float64)
+    assert np.abs(moved - after).max() <= 1e-14
+    assert np.ptp(rows[:, 2]) > 0.05 and set(actions) == {0, 1}
+
+
+def test_a_step_from_any_state_is_the_packages(page):
+    states = random_states(1000, 3, 1.5)
+    actions = np.arange(1000) % 2
+    moved = each(page, "(row) => stepWorld(row, row[4])", np.column_stack([states, actions]), np.float64)
+    expected = cartpole.step(torch.from_numpy(states), torch.from_numpy(actions)).numpy()
+    assert np.abs(moved - expected).max() <= 1e-14
+
+
+def test_falling_and_the_experts_push_are_the_packages(page):
+    x, theta = cartpole.X_LIMIT, cartpole.THETA_LIMIT
+    at_limits = [[s * (x + e), 0, 0, 0] for s in (1, -1) for e in (0, 1e-12)]
+    at_limits += [[0, 0, s * (theta + e), 0] for s in (1, -1) for e in (0, 1e-12)]
+    states = np.concatenate([random_states(500, 3, 0.3), at_limits, np.zeros((1, 4))])
+    both = each(page, "(s) => Uint8Array.of(hasFallen(s), expertAction(s))", states, np.uint8)
+    assert (both[:, 0] == cartpole.fallen(states)).all() and 0 < both[:, 0].mean() < 1
+    assert (both[:, 1] == cartpole.sign_theta_and_velocity(states)).all()
+
+
+@pytest.mark.parametrize(
+    ("x", "theta"), [(2.4, 0.21), (2.7, 1.2)], ids=["states of an episode", "half off the screen, and falling"]
+)
+def test_a_drawn_frame_is_the_packages_to_the_byte(page, x, theta):
+    states = random_states(500, x, theta)
+    assert (pages_frames(page, states) == draw(states, workers=1)).all()
+
+
+def test_a_frame_is_right_where_rounding_is_close(page):
+    tiny = [0, 1e-9, 9e-7, 1.1e-6, 1e-4, 0.02]
+    x = [0, 0.008, 0.5, 2.2, 2.4, 2.6]
+    places = [(a * s, b * t) for a in x for s in (1, -1) for b in tiny for t in (1, -1)]
+    states = np.array([[x, 0, theta, 0] for x, theta in places])
+    assert (pages_frames(page, states) == draw(states, workers=1)).all()
+
+
+def test_a_world_gone_mad_is_still_drawn(page):
+    states = np.array([[0, 0, 3.0, 0], [50, 0, 0, 0], [-50, 0, 2, 0], [0, 0, -400, 0], [2.4, 0, 1.57, 0]])
+    assert pages_frames(page, states).shape == (5, 32, 100)
+
+
+def test_bytes_become_the_numbers_that_models_read(page):
+    states = random_states(20, 2.4, 0.21)
+    frames = each(page, "(s) => unitFrame(drawFrame(s))", states, np.float32)
+    assert (frames.reshape(-1, 32, 100) == from_bytes(draw(states, workers=1))).all()
+
+
+def mush(frames):
+    """What bad dreams look like: frames (M, 32, 100) float32 blurred, faded, doubled, dark, noisy, and none at all."""
+    noise = np.random.default_rng(0).normal(0, 0.05, frames.shape)
+    blurred = sum(np.roll(frames, shift, -1) for shift in range(-2, 3)) / 5
+    faded, dark = 1 - 0.4 * (1 - frames), 1 - np.minimum(1, 2.4 * (1 - frames))
+    doubled, none = (frames + frames[::-1]) / 2, np.ones_like(frames[:2])
+    wrong = [blurred, faded, dark, doubled, frames + noise, none]
+    return np.concatenate(wrong).astype(np.float32)
+
+
+def test_a_frame_is_read_as_the_package_reads_it(page, untrained_model):
+    real = from_bytes(draw(random_states(60, 2.4, 0.3), workers=1))
+    with torch.no_grad():
+        haze = untrained_model.decode(torch.randn(20, untrained_model.state_size)).numpy()
+    frames = np.concatenate([real, mush(real), haze])
+    limits = str({name: list(pair) for name, pair in reader.limits().items()})
+    function = f"(f) => {{ const r = readFrame(f, {limits}); return Float64Array.of(r.x, r.theta, r.valid); }}"
+    x, theta, valid = each(page, function, frames, np.float64).T
+    expected = reader.read(frames)
+    assert (valid == expected.valid.numpy()).all() and 0.1 < valid.mean() < 0.9
+    assert np.abs(x - expected.x.numpy()).max() <= 1e-9
+    assert np.abs(theta - expected.theta.numpy()).max() <= 1e-9
+
+
+def test_bytes_and_fractions_paint_the_same_grey(page):
+    painted = page.evaluate("""() => {
+        const frame = drawFrame([0.3, 0, 0.1, 0]);
+        return [frame, unitFrame(frame)].map((f) => {
+            const context = element("canvas", { width: 100, height: 32 }).getContext("2d");
+            paintGrey(context, f);
+            return pack([context.getImageData(0, 0, 100, 32).data]);
+        });
+    }""")
+    rgba = np.frombuffer(base64.b64decode(painted[0]), np.uint8).reshape(32, 100, 4)
+    assert (rgba[..., :3] == draw(np.array([0.3, 0, 0.1, 0]), workers=1)[..., None]).all()
+    assert (rgba[..., 3] == 255).all() and painted[0] == painted[1]
+
+
+PLACES = """([x, theta, pushed]) => {
+    const scene = makeScene("The true world");
+    document.querySelector(".ld").replaceChildren(scene.node);
+    scene.draw([x, 0, theta, 0], { pushed });
+    const at = (name, x, y) => {
+        const part = scene.node.querySelector(".ld-scene-" + name);
+        const on = new DOMPoint(x, y).matrixTransform(part.getScreenCTM());
+        const back = on.matrixTransform(scene.node.getScreenCTM().inverse());
+        return [back.x, back.y];
+    };
+    const hidden = getComputedStyle(scene.node.querySelector(".ld-scene-push")).display === "none";
+    const name = scene.node.getAttribute("aria-label");
+    return { cart: at("cart", 0, 0), tip: at("pole", 0, -120), arrow: hidden ? null : at("push", 62, -8), name };
+}"""
+
+
+@pytest.mark.parametrize(("x", "theta"), [(0, 0), (1.2, 0.15), (-2.3, -0.2), (0.5, 1.0)])
+def test_the_drawing_stands_where_the_true_world_stands(page, x, theta):
+    seen = page.evaluate(PLACES, [x, theta, None])
+    axle = 300 + cartpole.PIXELS_PER_METRE * x
+    assert seen["cart"] == pytest.approx([axle, reader.AXLE_ROW], abs=1e-3)
+    assert seen["tip"] == pytest.approx([axle + 120 * np.sin(theta), reader.AXLE_ROW - 120 * np.cos(theta)], abs=1e-3)
+    assert seen["name"] == "The true world"
+
+
+def test_the_arrow_points_to_where_the_cart_was_pushed(page):
+    left, right, none = (page.evaluate(PLACES, [0, 0, pushed])["arrow"] for pushed in (0, 1, None))
+    assert left[0] < 300 < right[0] and none is None
