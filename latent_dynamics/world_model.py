@@ -13,8 +13,8 @@ class WorldModel(nn.Module):
     """A model that filters what it sees into a belief, and imagines what it does not see.
 
     A subclass sets `state_size` (D) and `frame_shape` (H, W), and defines `filter`, `imagine` and `decode`; or `decode`
-    and the four functions of a single step, `see`, `begin`, `update` and `step`, of which `filter` and `imagine` are made
-    here. A model that has them can be sent to a page, which then needs no Python to dream with it.
+    and the four functions of a single step, `see`, `begin`, `update` and `step`, of which `filter` and `imagine` are
+    made here. A model that has them can be sent to a page, which then needs no Python to dream with it.
     """
 
     state_size: int

@@ -2,9 +2,13 @@
 
 from IPython.display import display
 
+from .choose import Choose
+from .crop_explorer import CropExplorer
+from .dream import Dream
 from .rollout_player import RolloutPlayer
+from .sketch import Sketch
 
-__all__ = ["RolloutPlayer", "show"]
+__all__ = ["Choose", "CropExplorer", "Dream", "RolloutPlayer", "Sketch", "show"]
 
 
 def show(widget):

@@ -17,6 +17,15 @@ function newTry(state, actions) {
   return { context: actions, shown: truth, actions: [], truth: [truth.at(-1)], dream: [], fell: {} };
 }
 
+/** The same try up to a step, to go on from there into another future. */
+function cutTry(run, step) {
+  const kept = Object.entries(run.fell).filter(([, when]) => when <= step);
+  return {
+    ...run, actions: run.actions.slice(0, step), truth: run.truth.slice(0, step + 1), dream: run.dream.slice(0, step),
+    fell: Object.fromEntries(kept),
+  };
+}
+
 /** Moves the true world on by a push; once it has fallen it stays where it lies. */
 function pushWorld(run, action) {
   const last = run.truth.at(-1);
@@ -235,12 +244,18 @@ async function startSession(model, session) {
     return held ?? alternate;
   };
 
-  /** One step on: through the context, through what is already known, then into the future. */
+  /** One step on: through the context, through what is already known, then into the future; a push begins another future. */
   async function forward(action) {
-    const { run } = session;
     const step = model.get("step");
+    if (action !== undefined && step >= 0 && step < session.run.actions.length) {
+      generation += 1;
+      session.before = session.run;
+      session.run = cutTry(session.run, step);
+    }
+    const { run } = session;
     if (step < run.actions.length) return set({ step: step + 1 });
-    if (over(run) || session.busy) return set({ playing: false });
+    if (session.busy) return undefined;
+    if (over(run)) return set({ playing: false });
     session.busy = true;
     try {
       pushWorld(run, action ?? choose());

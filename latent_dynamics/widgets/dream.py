@@ -1,7 +1,7 @@
 """The dream, live: reality and a model's dream of it, driven by the same pushes, in the page itself.
 
-A film of a dream shows one future. Here the reader pushes, and sees at which push the dream begins to lie. Reality is the
-exact physics, the dream the trained weights; both run in the page, so it needs no kernel.
+A film of a dream shows one future. Here the reader pushes, and sees at which push the dream begins to lie. Reality is
+the exact physics, the dream the trained weights; both run in the page, so it needs no kernel.
 """
 
 import numpy as np
@@ -27,8 +27,8 @@ class Dream(BookWidget):
     models: {name: world model}, the first is shown first; states: (B, 4), where each start's context begins;
     actions: (B, K), its pushes, after which the model's eyes close. `opening`: an expert plays so many steps, or until
     the dream's pole is gone, before the reader takes over. `step`, `playing`, `look_every` (steps; 0 never), `driver`
-    ("you", "expert", "coin"), `speed` (of real time), `model` and `start` can be read and set; `history` tells of the present try:
-    {actions, theta_true, theta_dream (degrees, None for no pole), looked, true_fell, dream_fell}.
+    ("you", "expert", "coin"), `speed` (of real time), `model` and `start` can be read and set; `history` tells of the
+    present try: {actions, theta_true, theta_dream (degrees, None for no pole), looked, true_fell, dream_fell}.
     Raises ValueError for starts that do not fit together.
     """
 
@@ -76,6 +76,16 @@ class Dream(BookWidget):
         )
         self.key = self.model_id
 
+    @classmethod
+    def of(cls, models, episodes, numbers, first=10, context=10, **settings):
+        """Begin at step `first` of the episodes of these numbers, whose recorded pushes are the context."""
+        numbers = np.asarray(numbers)
+        if (episodes.lengths[numbers] < first + context).any():
+            raise ValueError(f"a context of {context} steps from step {first} is longer than one of these episodes")
+        pushes = episodes.first_steps[numbers, None] + first + np.arange(context)
+        states = episodes.states[episodes.first_frames[numbers] + first]
+        return cls(models, states, episodes.actions[pushes], **settings)
+
     @t.validate("model", "start")
     def _check_choice(self, proposal):
         name, value = proposal["trait"].name, proposal["value"]
@@ -99,12 +109,14 @@ def _checked_starts(states, actions):
         raise ValueError(f"actions have shape {actions.shape}; expected ({len(states)}, K): the pushes of each context")
     if not np.isin(actions, (0, 1)).all():
         raise ValueError("actions must be 0 (left) or 1 (right)")
-    return [{"state": state.tolist(), "actions": pushes.tolist()} for state, pushes in zip(states, actions, strict=True)]
+    return [
+        {"state": state.tolist(), "actions": pushes.tolist()} for state, pushes in zip(states, actions, strict=True)
+    ]
 
 
 @torch.no_grad()
 def opening(model, start, steps):
-    """Play what the widget opens with: frames seen and dreamt (N + 1, H, W) each, and their angles in degrees (N + 1,)."""
+    """Play what the widget opens with: frames of truth and dream (N + 1, H, W), their angles in degrees (N + 1,)."""
     state, pushes = torch.tensor(start["state"], dtype=torch.float64)[None], torch.tensor(start["actions"])
     states = [state]
     for push in pushes:

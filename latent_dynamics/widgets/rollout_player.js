@@ -9,21 +9,30 @@ const FILMS = [
 const LIMIT = 2; // degrees; the line beyond which the book calls a prediction lost
 const degrees = (x) => (Number.isFinite(x) ? x.toFixed(1).replace("-", "\u2212").replace(/^\u2212(0\.0)$/, "$1") : "no pole");
 
-/** Reads the binary traits once: frame(film, step) -> where it starts in the sheet, theta(film, step), error(film, step). */
+/**
+ * Reads the binary traits once: start(film, step) in the sheet, theta(film, step), error(film, step).
+ * Film 0 is the truth; 1 and 2 are of the model chosen, or, for angles, of another one by its number.
+ */
 async function readRollouts(model) {
-  const [, steps, height, width] = model.get("shape");
-  const episodes = model.get("shape")[0];
+  const [episodes, steps, height, width] = model.get("shape");
   const sheet = await greySheet(model.get("sprite"));
+  const columns = sheet.width / width;
   const angles = floats(model.get("thetas"));
   const episode = () => model.get("episode");
-  const theta = (film, step) => angles[(film * episodes + episode()) * steps + step - 1];
+  const at = (film, step, m = model.get("model")) => ((film && film + 2 * m) * episodes + episode()) * steps + step - 1;
+  const theta = (film, step, m) => angles[at(film, step, m)];
   return {
     steps, height, width, theta,
+    names: model.get("names"),
     grey: sheet.grey,
     stride: sheet.width,
-    start: (film, step) => (step - 1) * height * sheet.width + (episode() * FILMS.length + film) * width,
-    error: (film, step) => Math.abs(theta(film, step) - theta(0, step)),
+    start: (film, step) => {
+      const frame = at(film, step);
+      return Math.floor(frame / columns) * height * sheet.width + (frame % columns) * width;
+    },
+    error: (film, step, m) => Math.abs(theta(film, step, m) - theta(0, step)),
     last: () => Math.min(model.get("horizon"), model.get("lengths")[episode()]),
+    others: () => model.get("names").map((_, m) => m).filter((m) => m !== model.get("model")),
   };
 }
 
@@ -81,7 +90,9 @@ function ticks(maximum, wanted) {
   return Array.from({ length: Math.floor(maximum / step + 1e-9) + 1 }, (_, i) => i * step);
 }
 
-/** The error curve: |theta error| of both predictions over the step, up to the horizon. */
+const DASHES = ["none", "9 3 2 3", "14 4"]; // by which the other models' thin curves differ
+
+/** The error curve: |theta error| of both predictions over the step, up to the horizon, and of the other models' dreams. */
 function errorCurve(model, rollouts, onscrub) {
   const svg = svgElement("svg", { class: "ld-curve", role: "img", height: 190 });
   const margin = { left: 30, right: 12, top: 12, bottom: 34 };
@@ -91,7 +102,7 @@ function errorCurve(model, rollouts, onscrub) {
     const width = Math.max(200, svg.parentElement?.clientWidth || 600);
     const last = rollouts.last();
     const errors = [];
-    for (let n = 1; n <= last; n++) errors.push(rollouts.error(1, n), rollouts.error(2, n));
+    for (let n = 1; n <= last; n++) errors.push(rollouts.error(1, n), ...rollouts.names.map((_, m) => rollouts.error(2, n, m)));
     const top = Math.max(2 * LIMIT, ...errors.filter(Number.isFinite)) * 1.08;
     const right = width - margin.right;
     const bottom = 190 - margin.bottom;
@@ -102,6 +113,7 @@ function errorCurve(model, rollouts, onscrub) {
     svg.setAttribute("viewBox", `0 0 ${width} 190`);
     svg.setAttribute("aria-label", describe(last));
     const parts = [...axes(top, margin.left, right, bottom), limit(right)];
+    for (const m of rollouts.others()) parts.push(furnish(path(2, "other", last, m), { "stroke-dasharray": DASHES[m % 3] }, []));
     for (const [film, kind] of [[1, "teacher"], [2, "free"]]) parts.push(path(film, kind, last), lost(film, kind, last));
     svg.replaceChildren(...parts, marker.node);
   }
@@ -123,11 +135,11 @@ function errorCurve(model, rollouts, onscrub) {
       svgElement("text", { x: margin.left + 6, y: y(LIMIT) - 5 }, `${LIMIT} degrees`));
   }
 
-  function path(film, kind, last) {
+  function path(film, kind, last, m) {
     let line = "";
     let drawing = false; // a step without a readable pole leaves a gap
     for (let n = 1; n <= last; n++) {
-      const error = rollouts.error(film, n);
+      const error = rollouts.error(film, n, m);
       if (Number.isFinite(error)) line += `${drawing ? "L" : "M"}${x(n).toFixed(1)} ${y(error).toFixed(1)}`;
       drawing = Number.isFinite(error);
     }
@@ -144,13 +156,20 @@ function errorCurve(model, rollouts, onscrub) {
   }
 
   function describe(last) {
-    const at = (film) => degrees(rollouts.error(film, last)).replace("no pole", "no pole to read");
-    return `Error of the pole angle in degrees over ${last} steps. At step ${last}: teacher forcing ${at(1)}, free rollout ${at(2)}.`;
+    const at = (film, m) => degrees(rollouts.error(film, last, m)).replace("no pole", "no pole to read");
+    const others = rollouts.others().map((m) => `, free rollout of ${rollouts.names[m]} ${at(2, m)}`).join("");
+    return `Error of the pole angle in degrees over ${last} steps. At step ${last}: teacher forcing ${at(1)}, free rollout ${at(2)}${others}.`;
   }
 
   const marker = stepMarker();
-  const move = (step) => marker.move(x(step), margin.top, 190 - margin.bottom,
-    [1, 2].map((film) => y(rollouts.error(film, step))));
+  function move(step) {
+    const free = (m) => ({
+      kind: m === model.get("model") ? "free" : "other", dashes: DASHES[m % 3], name: rollouts.names[m], error: rollouts.error(2, step, m),
+    });
+    const models = [...rollouts.others(), model.get("model")].map(free);
+    const heights = { top: margin.top, bottom: 190 - margin.bottom, of: y };
+    marker.move(x(step), heights, [{ kind: "teacher", error: rollouts.error(1, step) }, ...models], models.length > 1 ? models : []);
+  }
 
   const scrub = (event) => {
     const span = x(rollouts.steps > 1 ? 2 : 1) - x(1) || 1;
@@ -162,25 +181,31 @@ function errorCurve(model, rollouts, onscrub) {
   return { node: svg, layout, move };
 }
 
-/** The upright line and the two dots that mark the current step. */
+/** The upright line of the current step, a dot on each curve and, of several models, the names and errors: the nearest is the lowest. */
 function stepMarker() {
-  const line = svgElement("line");
-  const dots = ["teacher", "free"].map((kind) => svgElement("circle", { class: `ld-${kind}`, r: 5.5 }));
-  const move = (x, top, bottom, heights) => {
-    furnish(line, { x1: x, x2: x, y1: top, y2: bottom }, []);
-    dots.forEach((dot, i) => {
-      dot.style.display = Number.isFinite(heights[i]) ? "" : "none";
-      if (Number.isFinite(heights[i])) furnish(dot, { cx: x, cy: heights[i] }, []);
-    });
+  const node = svgElement("g", { class: "ld-marker" });
+  const move = (x, { top, bottom, of }, marks, named) => {
+    const dots = marks.filter(({ error }) => Number.isFinite(error))
+      .map(({ kind, error }) => svgElement("circle", { class: `ld-${kind}`, r: kind === "other" ? 3.5 : 5.5, cx: x, cy: of(error) }));
+    const side = x > 230 ? -1 : 1; // errors grow: there is more room above what is past
+    const words = named.sort((a, b) => rank(b) - rank(a)).flatMap(({ kind, dashes, name, error }, i) => [
+      svgElement("path", { class: `ld-path ld-${kind}`, d: `M${x + 10 * side} ${top + 15 * i}h${20 * side}`, ...(kind === "other" && { "stroke-dasharray": dashes }) }),
+      svgElement("text", { class: `ld-${kind}`, x: x + 36 * side, y: top + 15 * i + 4, "text-anchor": side < 0 ? "end" : "start" },
+        `${name.length > 24 ? `${name.slice(0, 23)}\u2026` : name} ${degrees(error)}`),
+    ]);
+    node.replaceChildren(svgElement("line", { x1: x, x2: x, y1: top, y2: bottom }), ...dots, ...words);
   };
-  return { node: svgElement("g", { class: "ld-marker" }, line, ...dots), move };
+  return { node, move };
 }
 
-function curveLegend() {
+const rank = ({ error }) => (Number.isFinite(error) ? error : 1e9);
+
+function curveLegend(several) {
   const sample = (kind, words) => element("span", {},
     svgElement("svg", { viewBox: "0 0 26 10", "aria-hidden": "true" }, svgElement("path", { class: `ld-path ld-${kind}`, d: "M1 5H25" })), words);
   return element("div", { class: "ld-curve-head" },
-    element("strong", {}, "Pole-angle error in degrees"), sample("teacher", "teacher forcing"), sample("free", "free rollout"));
+    element("strong", {}, "Pole-angle error in degrees"), sample("teacher", "teacher forcing"), sample("free", "free rollout"),
+    ...(several ? [sample("other", "other models, free rollout")] : []));
 }
 
 /** Play, step and horizon, episode; each only sets traits. */
@@ -192,14 +217,18 @@ function makeControls(model, set, go) {
   play.node.classList.add("ld-button-main");
   const step = slider("Step", go);
   const horizon = slider("Horizon", (n) => set({ horizon: n }));
+  const names = model.get("names");
+  const choice = chooser("Model", names, (m) => set({ model: m }));
   const episode = chooser("Episode", model.get("labels"), (e) => set({ episode: e }));
   const buttons = element("div", { class: "ld-buttons" }, first.node, back.node, play.node, forward.node);
-  const node = element("div", { class: "ld-controls" }, buttons, step.node, episode.node, horizon.node);
+  const node = element("div", { class: "ld-controls" }, buttons, step.node,
+    ...(names.length > 1 ? [choice.node] : []), episode.node, horizon.node);
 
   function show(last, steps) {
     const now = model.get("step");
     step.show(now, last, `${now} of ${last}`);
     horizon.show(model.get("horizon"), steps, `${model.get("horizon")} steps`);
+    choice.show(model.get("model"));
     episode.show(model.get("episode"));
     if (model.get("playing")) play.rename("pause", "Pause");
     else play.rename("play", "Play");
@@ -229,7 +258,7 @@ async function render({ model, el }) {
   const root = element("div", { class: "ld ld-rollout", role: "group", tabindex: 0, "aria-label": `Rollout player. ${model.get("title")}` });
   if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
   root.append(element("div", { class: "ld-films" }, ...films.map((film) => film.node), difference.node),
-    curveLegend(), curveBox, controls.node, sentence);
+    curveLegend(rollouts.names.length > 1), curveBox, controls.node, sentence);
   el.replaceChildren(root);
 
   let colours;
@@ -255,7 +284,7 @@ async function render({ model, el }) {
     if (model.get("playing") && now - spoken < 1000) return;
     spoken = now;
     const [truth, teacher, dream] = FILMS.map((_, i) => degrees(rollouts.theta(i, step)));
-    sentence.textContent = `step ${step}: pole true ${truth === "no pole" ? truth : `${truth} degrees`}, teacher-forced ${teacher}, dream ${dream}`;
+    sentence.textContent = `step ${step}: pole true ${truth === "no pole" ? truth : `${truth} degrees`}, teacher-forced ${teacher}, dream ${dream}${comparison(rollouts, step)}`;
   }
 
   function drawAll() {
@@ -287,7 +316,7 @@ async function render({ model, el }) {
   const askAll = oncePerFrame(drawAll);
   const listeners = [
     ["change:step", askStep], ["change:playing", askStep], ["change:playing", playOrPause],
-    ["change:episode", askAll], ["change:horizon", askAll],
+    ["change:model", askAll], ["change:episode", askAll], ["change:horizon", askAll],
   ];
   listeners.forEach(([event, act]) => model.on(event, act));
   const resize = new ResizeObserver(askAll);
@@ -304,6 +333,15 @@ async function render({ model, el }) {
     resize.disconnect();
     forgetTheme();
   };
+}
+
+/** How far off each model's dream is at a step, and which is nearest: nothing to say where there is only one. */
+function comparison({ names, error }, step) {
+  if (names.length < 2) return "";
+  const off = names.map((_, m) => error(2, step, m));
+  const least = degrees(Math.min(...off.filter(Number.isFinite)));
+  const nearest = names.filter((_, m) => least !== "no pole" && degrees(off[m]) === least);
+  return `. Free rollouts off by: ${names.map((name, m) => `${name} ${degrees(off[m])}`).join(", ")}${nearest.length ? `. Nearest: ${nearest.join(" and ")}` : ""}.`;
 }
 
 /** "pole 3.1 deg" under a film. */

@@ -1,19 +1,26 @@
 """The rollout scrubber: truth, teacher forcing and free rollout of the same window, frame by frame.
 
-A drift curve says that a dream leaves reality; only the films, side by side and in step, say how.
+A drift curve says that a dream leaves reality; only the films, side by side and in step, say how. Several models
+can be put into it, a reader's own beside the book's: then the reader chooses whose films to see, and all are compared.
 The page draws everything from three traits (`sprite`, `thetas`, `lengths`), so it needs no kernel.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
+import torch
 import traitlets as t
 
 from .. import drift, rollout
+from ..reader import degrees
 from .base import BookWidget, source
 from .rollout_still import rollout_still
-from .sprite import pack_frames, unpack_frames
+from .sprite import pack_films, unpack_films
 
 LIMIT = 2.0  # degrees: beyond it the book calls a prediction lost
 FILMS = ("true", "teacher", "free")
+PREDICTED = ("teacher", "free", "theta_teacher", "theta_free")  # what is given for each model
+INTERFACE = ("filter", "observe", "imagine", "decode")  # what a rollout asks of a model; see world_model.py
 
 
 class RolloutPlayer(BookWidget):
@@ -21,23 +28,26 @@ class RolloutPlayer(BookWidget):
 
     Frames are (E, N, H, W) floats in [0, 1] for E episodes (windows) of N steps; index n is n + 1 steps
     after the last frame that the free rollout was shown. Angles are (E, N) in degrees, NaN where no pole
-    can be read. `lengths` (E,) counts the valid steps of episodes that ended early, `labels` (E,) names
-    the episodes, `horizon` (steps) says how far to show. It opens at the first step at which the dream is
-    beyond 2 degrees or has lost the pole. `step`, `episode`, `horizon` and `playing` can be read and set.
-    Raises ValueError for frames, angles or settings that cannot be shown.
+    can be read. For several models, give `teacher`, `free` and their angles as {name: array}; the truth is one for all.
+    `lengths` (E,) counts the valid steps of episodes that ended early, `labels` (E,) names the episodes, `horizon`
+    (steps) says how far to show. It opens with the first model, at the first step at which its dream is beyond
+    2 degrees or has lost the pole. `model` and `episode` (from 0), `step` (from 1), `horizon` and `playing` can be read
+    and set. Raises ValueError for frames, angles or settings that cannot be shown.
     """
 
     _esm = source("common.js", "rollout_player.js")
     _css = source("common.css", "rollout_player.css")
 
-    sprite = t.Bytes(help="all frames as one grey PNG, see sprite.py").tag(sync=True)
-    thetas = t.Bytes(help="little-endian float32 (3, E, N) in degrees").tag(sync=True)
+    sprite = t.Bytes(help="frames (1 + 2M, E, N, H, W) as one grey PNG, see sprite.py").tag(sync=True)
+    thetas = t.Bytes(help="little-endian float32 (1 + 2M, E, N) in degrees").tag(sync=True)
+    names = t.List(t.Unicode(), help="what the list calls the M models").tag(sync=True)
     shape = t.List(t.Int(), help="[E, N, H, W]").tag(sync=True)
     lengths = t.List(t.Int(), help="valid steps of each episode").tag(sync=True)
     labels = t.List(t.Unicode(), help="what the list of episodes shows").tag(sync=True)
     title = t.Unicode().tag(sync=True)
     ink_is_dark = t.Bool(help="whether cart and pole are darker than their background").tag(sync=True)
     frames_per_second = t.Float().tag(sync=True)
+    model = t.Int(0, help="model shown, from 0").tag(sync=True)
     episode = t.Int(help="episode shown, from 0").tag(sync=True)
     horizon = t.Int(help="how many steps the curve and the films go").tag(sync=True)
     step = t.Int(help="step shown, from 1").tag(sync=True)
@@ -66,19 +76,25 @@ class RolloutPlayer(BookWidget):
         E, N, H, W = true.shape
         lengths = _checked_lengths(lengths, E, N)
         valid = np.arange(N) < lengths[:, None]  # (E, N)
-        films = [_checked_frames(*pair, true.shape, valid) for pair in zip(FILMS, (true, teacher, free))]
-        angles = (theta_true, theta_teacher, theta_free)
-        thetas = np.stack([_checked_angles(*pair, (E, N), valid) for pair in zip(FILMS, angles)])  # (3, E, N)
+        predicted = _by_model(teacher=teacher, free=free, theta_teacher=theta_teacher, theta_free=theta_free)
+        films, thetas = [_checked_frames("true", true, true.shape, valid)], [_checked_angles("true", theta_true, valid)]
+        for name, given in predicted.items():
+            whose = f" of {name!r}" if name else ""
+            for film in FILMS[1:]:
+                films.append(_checked_frames(film, given[film], true.shape, valid, whose))
+                thetas.append(_checked_angles(film, given[f"theta_{film}"], valid, whose))
+        thetas = np.stack(thetas)  # (1 + 2M, E, N): the truth, then teacher forcing and free rollout of each model
         horizon = N if horizon is None else horizon
         _check_range("horizon", horizon, 1, N, "the number of steps given")
         if not 0 < frames_per_second <= 60:
             raise ValueError(f"frames_per_second is {frames_per_second}; expected more than 0 and at most 60.")
 
-        sprite = pack_frames(films)
+        sprite, names = pack_films(films), list(predicted)
         super().__init__(
-            sprite + thetas.tobytes() + repr((labels, title, horizon)).encode(),
+            sprite + thetas.tobytes() + repr((names, labels, title, horizon)).encode(),
             sprite=sprite,
             thetas=thetas.tobytes(),
+            names=names,
             shape=[E, N, H, W],
             lengths=lengths.tolist(),
             labels=_checked_labels(labels, E),
@@ -90,16 +106,15 @@ class RolloutPlayer(BookWidget):
         )
 
     @classmethod
-    def of(cls, model, windows, labels=None, **settings):
-        """Play a world model over `drift.Windows`, by the same judge that the book's curves come from."""
-        modes = ("teacher_forced", "free")
-        films = [windows.frames[:, windows.context + 1 :]]
-        for mode in modes:
-            run = getattr(rollout, mode)
-            films.append(model.decode(run(model, windows.frames, windows.all_actions, windows.context)))
-        judged = [drift.judge(model, windows, mode) for mode in modes]
+    def of(cls, models, windows, labels=None, **settings):
+        """Play a world model, or {name: world model}, over `drift.Windows`, judged as the book's curves are."""
+        several = isinstance(models, Mapping)
+        runs = {name: _run(model, windows, name) for name, model in (models if several else {"": models}).items()}
+        predicted = {what: {name: run[what] for name, run in runs.items()} for what in PREDICTED}
         return cls(
-            *(film.numpy() for film in films), judged[0].theta_true, *(judgement.theta for judgement in judged),
+            true=windows.frames[:, windows.context + 1 :].numpy(),
+            theta_true=degrees(windows.states[:, 1:, 2]).numpy(),
+            **(predicted if several else {what: given[""] for what, given in predicted.items()}),
             labels=labels, lengths=np.maximum(1, windows.alive.sum(1).numpy()), **settings,
         )  # fmt: skip
 
@@ -118,6 +133,11 @@ class RolloutPlayer(BookWidget):
         _check_range("horizon", proposal["value"], 1, self.shape[1], "the number of steps given")
         return proposal["value"]
 
+    @t.validate("model")
+    def _check_model(self, proposal):
+        _check_range("model", proposal["value"], 0, len(self.names) - 1, "the last model, counted from 0")
+        return proposal["value"]
+
     @t.validate("episode")
     def _check_episode(self, proposal):
         _check_range("episode", proposal["value"], 0, self.shape[0] - 1, "the last episode, counted from 0")
@@ -129,17 +149,58 @@ class RolloutPlayer(BookWidget):
             self.step = self.last_step
 
     def films(self):
-        """Return the three films as the page sees them, (3, E, N, H, W) floats in [0, 1]."""
-        return unpack_frames(self.sprite, (len(FILMS), *self.shape))
+        """Return truth, teacher forcing and free rollout of the model shown, as the page sees them: (3, E, N, H, W)."""
+        return unpack_films(self.sprite, (1 + 2 * len(self.names), *self.shape))[self._rows(self.model)]
 
-    def angles(self):
-        """Return the pole angles of the three films, (3, E, N) in degrees."""
-        return np.frombuffer(self.thetas, dtype="<f4").reshape(len(FILMS), *self.shape[:2])
+    def angles(self, model=None):
+        """Return the pole angles of these films (or of another model's, by number), (3, E, N) in degrees."""
+        thetas = np.frombuffer(self.thetas, dtype="<f4").reshape(-1, *self.shape[:2])
+        return thetas[self._rows(self.model if model is None else model)]
+
+    @staticmethod
+    def _rows(model):
+        return [0, 1 + 2 * model, 2 + 2 * model]
 
     def still(self):
         """Return a film strip with its error curve, for pages without JavaScript."""
-        steps = slice(0, self.last_step)
-        return rollout_still(self.films()[:, self.episode, steps], self.angles()[:, self.episode, steps], self.title)
+        shown = np.s_[:, self.episode, : self.last_step]
+        others = {name: self.angles(m)[shown] for m, name in enumerate(self.names) if m != self.model}
+        return rollout_still(self.films()[shown], self.angles()[shown], self.title, self.names[self.model], others)
+
+
+@torch.no_grad()
+def _run(model, windows, name):
+    """What a model predicts for windows: frames (E, N, H, W) and angles (E, N) of both ways to run it."""
+    missing = [method for method in INTERFACE if not callable(getattr(model, method, None))]
+    if missing:
+        raise ValueError(
+            f"the model {name!r} is a {type(model).__name__} without {', '.join(missing)}; expected what answers to "
+            "the interface of latent_dynamics.world_model.WorldModel. For several models pass {name: model}."
+        )
+    given = {}
+    for film, mode, run in (("teacher", "teacher_forced", rollout.teacher_forced), ("free", "free", rollout.free)):
+        given[film] = model.decode(run(model, windows.frames, windows.all_actions, windows.context)).numpy()
+        given[f"theta_{film}"] = drift.judge(model, windows, mode).theta
+    return given
+
+
+def _by_model(**given):
+    """Sort {what: {name: array}} into {name: {what: array}}; arrays alone are one model without a name."""
+    dicts = {what: value for what, value in given.items() if isinstance(value, Mapping)}
+    if not dicts:
+        return {"": given}
+    if len(dicts) < len(given):
+        alone = ", ".join(what for what in given if what not in dicts)
+        raise ValueError(
+            f"{alone}: one array, but {', '.join(dicts)} names models; give {{name: array}} for each of them."
+        )
+    names = list(given["teacher"])
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ValueError(f"the models are called {names}; expected at least one model, and a name for each.")
+    for what, value in dicts.items():
+        if set(value) != set(names):
+            raise ValueError(f"{what} is of the models {list(value)}; expected {names}, those of the teacher frames.")
+    return {name: {what: value[name] for what, value in dicts.items()} for name in names}
 
 
 def _telling_step(thetas, last):
@@ -154,33 +215,39 @@ def _check_range(name, value, low, high, what_high_is):
         raise ValueError(f"{name} is {value}; expected a whole number from {low} to {high} ({what_high_is}).")
 
 
-def _checked_frames(name, frames, shape, valid):
+def _checked_frames(name, frames, shape, valid, whose=""):
     """Frames as float32 with the steps after an episode's end blanked, or a ValueError."""
     frames = np.array(frames, dtype=np.float32)  # a copy: blanking must not touch the caller's frames
     if frames.shape != shape:
-        raise ValueError(f"{name} frames have shape {frames.shape}; expected {shape}, the shape of the true frames.")
+        raise ValueError(
+            f"{name} frames{whose} have shape {frames.shape}; expected {shape}, the shape of the true frames."
+        )
     shown = frames[valid]
     if np.isnan(shown).any():
         raise ValueError(
-            f"{name} frames hold NaN; expected numbers in [0, 1]. "
+            f"{name} frames{whose} hold NaN; expected numbers in [0, 1]. "
             "If the episode ended before the last step, say so with lengths=."
         )
     if shown.min() < 0 or shown.max() > 1:
         raise ValueError(
-            f"{name} frames range from {shown.min():.3g} to {shown.max():.3g}; expected [0, 1]. "
+            f"{name} frames{whose} range from {shown.min():.3g} to {shown.max():.3g}; expected [0, 1]. "
             "Divide bytes by 255; clip the output of a decoder that has no sigmoid."
         )
     frames[~valid] = 0
     return frames
 
 
-def _checked_angles(name, angles, shape, valid):
+def _checked_angles(name, angles, valid, whose=""):
     """Angles as little-endian float32 with NaN after an episode's end, or a ValueError."""
     angles = np.array(angles, dtype="<f4")
-    if angles.shape != shape:
-        raise ValueError(f"theta_{name} has shape {angles.shape}; expected {shape}: one angle in degrees a frame.")
+    if angles.shape != valid.shape:
+        raise ValueError(
+            f"theta_{name}{whose} has shape {angles.shape}; expected {valid.shape}: one angle in degrees a frame."
+        )
     if np.isinf(angles[valid]).any():
-        raise ValueError(f"theta_{name} holds an infinite angle; expected degrees, or NaN where no pole is readable.")
+        raise ValueError(
+            f"theta_{name}{whose} holds an infinite angle; expected degrees, or NaN where no pole is readable."
+        )
     angles[~valid] = np.nan
     return angles
 

@@ -1,0 +1,223 @@
+// Two controllers, one start: A knows the true state, B looks at the drawn frame. Both play live, with their confidence.
+
+const SPEEDS = [[5, "slow: 5 steps a second"], [12.5, "a quarter of real time"], [50, "real time"]];
+const SEES = { A: "It sees the true state:", B: "It sees the latent z of this picture:" };
+
+const pageFunction = async (model, { graph, weights }) => prepare(graph, await constantsOf(await neighbour(model, weights)));
+const signed = (value, digits) => (value < 0 ? "\u2212" : "+") + Math.abs(value).toFixed(digits);
+const inDegrees = (radians) => (radians * 180) / Math.PI;
+const sideOf = (right) => (right ? "right" : "left");
+/** A network is never wholly sure. */
+const percent = (share) => (share > 0.99 ? "over 99%" : `${Math.round(100 * share)}%`);
+
+/**
+ * A game that is computed as far as it is asked for: { at(step) -> { state, right, fallen, agreed }, falls(limit) }. `right` is
+ * the probability of pushing right; `agreed` counts the decisions so far that the rule would have taken too.
+ */
+function makeGame(start, probability, weight) {
+  const moments = [];
+  const add = (state, agreed) => {
+    const right = probability(state);
+    const expert = state[2] + weight * state[3] > 0;
+    moments.push({ state, right, expert, fallen: hasFallen(state), agreed });
+  };
+  add(Float64Array.from(start), 0);
+  function at(step) {
+    while (moments.length <= step && !moments.at(-1).fallen) {
+      const { state, right, expert, agreed } = moments.at(-1);
+      add(stepWorld(state, right > 0.5 ? 1 : 0), agreed + ((right > 0.5) === expert));
+    }
+    const last = Math.min(step, moments.length - 1);
+    return { ...moments[last], step: last };
+  }
+  /** The step at which it falls, if that is within the limit; else Infinity. */
+  const falls = (limit) => (at(limit).fallen ? moments.length - 1 : Infinity);
+  return { at, falls };
+}
+
+/** Both probabilities as functions of the true state, for each rule. */
+async function readPlayers(model) {
+  const functions = {};
+  for (const [name, part] of Object.entries(model.get("functions"))) functions[name] = await pageFunction(model, part);
+  return {
+    A: (rule) => (state) => functions[`${rule} A`](Float32Array.from(state))[0],
+    B: (rule) => (state) => functions[`${rule} B`](functions.see(unitFrame(drawFrame(state))))[0],
+  };
+}
+
+/** The probability of right as a bar: it grows from the middle, where nothing is known, to the side of the push. */
+function confidenceBar() {
+  const fill = element("div");
+  const words = element("strong");
+  const node = element("div", { class: "ld-sure" }, element("span", { "aria-hidden": "true" }, "left"),
+    element("div", { class: "ld-sure-bar", "aria-hidden": "true" }, fill), element("span", { "aria-hidden": "true" }, "right"), words);
+  const show = (right, over) => {
+    const share = over ? 0.5 : Math.max(right, 1 - right);
+    fill.setAttribute("style", `left: ${100 * Math.min(0.5, right)}%; width: ${100 * (share - 0.5)}%`);
+    words.textContent = over ? "its game is over" : `${sideOf(right > 0.5)}, ${percent(share)} sure`;
+  };
+  return { node, show };
+}
+
+/** What the player sees: A four numbers, B a picture. */
+function insight(player) {
+  if (player === "A") {
+    const node = element("p", { class: "ld-numbers" });
+    const show = ([x, xDot, theta, thetaDot]) => node.replaceChildren(...[
+      `x ${signed(x, 2)} m`, `moving ${signed(xDot, 2)} m/s`, `pole ${signed(inDegrees(theta), 1)}\u00b0`, `turning ${signed(inDegrees(thetaDot), 0)}\u00b0/s`,
+    ].map((words) => element("span", {}, words)));
+    return { node, show };
+  }
+  const canvas = element("canvas", { width: 100, height: 32, class: "ld-scene-frame", role: "img", "aria-label": "The picture that B sees" });
+  const context = canvas.getContext("2d");
+  return { node: canvas, show: (state) => paintGrey(context, drawFrame(state)) };
+}
+
+/** One player's side: the world, the confidence, the count, and what it sees. */
+function playerPanel(player) {
+  const scene = makeScene(`The cart and pole of controller ${player}`);
+  const bar = confidenceBar();
+  const sees = insight(player);
+  const count = element("p", { class: "ld-count" });
+  const node = element("div", { class: `ld-player ld-player-${player}` },
+    element("p", { class: "ld-player-name" }, `Controller ${player}`), scene.node, count, bar.node,
+    element("p", { class: "ld-sees" }, SEES[player]), sees.node);
+  const show = ({ state, right, fallen, step, agreed }) => {
+    scene.draw(state, { pushed: fallen ? undefined : Number(right > 0.5) });
+    bar.show(right, fallen);
+    sees.show(state);
+    count.replaceChildren(element("strong", { class: fallen ? "ld-down" : "" }, fallen ? `fell at step ${step}` : `up for ${step} steps`),
+      element("span", {}, step ? ` like the rule: ${agreed} of ${step}` : ""));
+  };
+  return { node, show };
+}
+
+/** The moment in words. */
+function duelInWords(step, { A, B }) {
+  const told = Object.entries({ A, B }).map(([name, { right, fallen, step: last, expert }]) => {
+    if (fallen) return `${name} fell at step ${last}.`;
+    const push = right > 0.5;
+    const rule = push === expert ? "as the rule does" : `where the rule says ${sideOf(expert)}`;
+    return `${name} pushes ${sideOf(push)}, ${percent(Math.max(right, 1 - right))} sure, ${rule}.`;
+  });
+  return `Step ${step}. ${told.join(" ")}`;
+}
+
+/** Play, step, restart, start, rule, speed; each only sets traits. */
+function makeControls(model, set, go) {
+  const first = iconButton("first", "Start again", () => go(0));
+  const back = iconButton("back", "One step back", () => go(model.get("step") - 1));
+  const play = iconButton("play", "Play", () => set({ playing: !model.get("playing") }));
+  const forward = iconButton("forward", "One step forward", () => go(model.get("step") + 1));
+  play.node.classList.add("ld-button-main");
+  const step = slider("Step", go);
+  furnish(step.node.querySelector("input"), { min: 0 }, []);
+  const rules = model.get("rules");
+  const rule = chooser("Rule", rules.map(([, words]) => words), (i) => set({ rule: rules[i][0], step: -1, playing: false }));
+  const start = chooser("Start", model.get("labels"), (i) => set({ start: i, step: 0 }));
+  const speed = chooser("Speed", SPEEDS.map(([, words]) => words), (i) => set({ speed: SPEEDS[i][0] }));
+  const buttons = element("div", { class: "ld-duel-buttons" }, first.node, back.node, play.node, forward.node);
+  const node = element("div", { class: "ld-controls" }, buttons, step.node, rule.node, start.node, speed.node);
+
+  function show(last) {
+    const now = model.get("step");
+    step.show(now, last, `${now}`);
+    rule.show(rules.findIndex(([name]) => name === model.get("rule")));
+    start.show(model.get("start"));
+    speed.show(SPEEDS.findIndex(([rate]) => rate === model.get("speed")));
+    if (model.get("playing")) play.rename("pause", "Pause");
+    else play.rename("play", "Play");
+  }
+  return { node, show };
+}
+
+async function render({ model, el }) {
+  const players = await readPlayers(model);
+  const limit = model.get("limit");
+  const set = (traits) => {
+    for (const [name, value] of Object.entries(traits)) model.set(name, value);
+    model.save_changes();
+  };
+  const go = (step) => set({ playing: false, step: Math.max(0, Math.min(limit, step)) });
+
+  const panels = { A: playerPanel("A"), B: playerPanel("B") };
+  const controls = makeControls(model, set, go);
+  const sentence = element("p", { class: "ld-say", "aria-live": "polite" });
+  const root = element("div", { class: "ld ld-duel", role: "group", tabindex: 0, "aria-label": `Controller duel. ${model.get("title")}` });
+  if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
+  root.append(element("div", { class: "ld-players" }, panels.A.node, panels.B.node), controls.node, sentence);
+  el.replaceChildren(root);
+
+  let games;
+  let spoken = -Infinity;
+  let waiting = 0;
+  /** New games; asked for step -1, they go on to where the first pole falls. */
+  function deal() {
+    const [, , weight] = model.get("rules").find(([name]) => name === model.get("rule"));
+    const start = model.get("states")[model.get("start")];
+    games = Object.fromEntries(["A", "B"].map((who) => [who, makeGame(start, players[who](model.get("rule")), weight)]));
+  }
+  function firstFall() {
+    let step = 1;
+    while (step < limit && !games.A.at(step).fallen && !games.B.at(step).fallen) step += 1;
+    return step;
+  }
+  const ended = () => model.get("step") >= limit || ["A", "B"].every((who) => games[who].at(model.get("step")).fallen);
+
+  function draw() {
+    if (model.get("step") < 0) return set({ step: firstFall() }); // which draws
+    const step = model.get("step");
+    const now = { A: games.A.at(step), B: games.B.at(step) };
+    for (const who of ["A", "B"]) panels[who].show(now[who]);
+    controls.show(Math.min(limit, Math.max(50, 50 * Math.ceil((step + 1) / 50))));
+    say(duelInWords(step, now));
+  }
+
+  // While it plays, or a slider is dragged, a screen reader would fall behind: then one sentence a second is enough.
+  function say(words) {
+    clearTimeout(waiting);
+    const wait = sentence.textContent ? Math.max(0, spoken + 1000 - performance.now()) : 0;
+    const speak = () => { spoken = performance.now(); sentence.textContent = words; };
+    if (wait) waiting = setTimeout(speak, wait);
+    else speak();
+  }
+
+  const clock = metronome(() => model.get("speed"), () => {
+    if (ended()) set({ playing: false });
+    else set({ step: model.get("step") + 1 });
+  });
+  const playOrPause = () => {
+    if (!model.get("playing")) return clock.stop();
+    if (ended()) set({ step: 0 });
+    clock.start();
+  };
+
+  keepKeys(root, (event) => {
+    if (event.target !== root) return; // sliders, buttons and lists have keys of their own
+    const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity };
+    if (event.key === " ") set({ playing: !model.get("playing") });
+    else if (event.key in moves) go(model.get("step") + moves[event.key]);
+    else return;
+    event.preventDefault();
+  });
+
+  const ask = oncePerFrame(draw);
+  const dealAndAsk = () => { deal(); ask(); };
+  const listeners = [
+    ["change:step", ask], ["change:playing", ask], ["change:playing", playOrPause], ["change:speed", ask],
+    ["change:rule", dealAndAsk], ["change:start", dealAndAsk],
+  ];
+  listeners.forEach(([event, act]) => model.on(event, act));
+  deal();
+  draw();
+  playOrPause();
+
+  return () => {
+    listeners.forEach(([event, act]) => model.off(event, act));
+    clock.stop();
+    ask.cancel();
+    clearTimeout(waiting);
+  };
+}
+
+export default { render };

@@ -1,0 +1,271 @@
+"""The live dream in a real browser: reality and dream answer to every control, by mouse, keyboard and touch."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from built_book import changes, look
+from widget_page import page_of
+
+from latent_dynamics import cartpole
+from latent_dynamics.artifacts import load_episodes, load_model
+from latent_dynamics.reader import degrees, read
+from latent_dynamics.references import RepeatLastFrame
+from latent_dynamics.widgets import Dream
+from latent_dynamics.widgets.page_model import rounded
+
+HISTORY = "window.dreamModel.get('history')"
+
+
+@pytest.fixture(scope="module")
+def dream():
+    """The text's model and the still photograph, from three recorded starts."""
+    test = load_episodes("mixed", "test")
+    numbers = np.flatnonzero(test.lengths > 40)[:3]
+    models = {"the text's": load_model("autoencoder_mlp"), "nothing moves": RepeatLastFrame()}
+    return Dream.of(models, test, numbers, title="A dream")
+
+
+@pytest.fixture
+def open_dream(browser, tmp_path):
+    """A function that opens a page with dreams, and returns the page and the first dream's root."""
+    contexts = []
+
+    def open_page(*dreams, change=lambda html: html, theme="light", **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.troubles = []
+        page.on("pageerror", lambda error: page.troubles.append(str(error)))
+        html = page_of(*dreams, theme=theme).replace(
+            "await render({ model, el: place })", "window.dreamModel ??= model; await render({ model, el: place })"
+        )
+        file = tmp_path / "dream.html"
+        file.write_text(change(html), encoding="utf8")
+        page.goto(file.as_uri())
+        if options.get("java_script_enabled", True):
+            page.wait_for_function("[...document.querySelectorAll('.ld-widget')].every((place) => place.firstChild)")
+        return page, page.locator(".ld-dream").first
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def control(root, name):
+    """A control by the name that a screen reader says."""
+    return root.locator(f'[aria-label="{name}"]')
+
+
+def trait(page, name):
+    return page.evaluate(f"window.dreamModel.get('{name}')")
+
+
+def test_it_opens_where_the_dream_has_left_reality(open_dream, dream):
+    page, root = open_dream(dream)
+    history = page.evaluate(HISTORY)
+    step = trait(page, "step")
+    assert history["dream_fell"]
+    assert not history["true_fell"]
+    assert 1 <= step <= history["dream_fell"]
+    assert f"Step {step}: reality" in look(root)["sentence"]
+    assert page.troubles == []
+
+
+@torch.no_grad()
+def test_what_the_page_dreams_is_what_the_package_dreams(open_dream, dream):
+    page, _ = open_dream(dream)
+    history, model = page.evaluate(HISTORY), rounded(load_model("autoencoder_mlp"))
+    start, actions = dream.starts[0], torch.tensor(history["actions"])
+    state = torch.tensor(start["state"], dtype=torch.float64)[None]
+    truth = cartpole.simulate(state, torch.cat([torch.tensor(start["actions"]), actions])[None])[0]
+    K = len(start["actions"])
+    assert np.allclose(degrees(truth[K:, 2]), history["theta_true"], atol=1e-3)
+    frames = cartpole_frames(torch.cat([state, truth[:K]]))
+    belief = model.observe(frames[None], torch.tensor(start["actions"])[None])
+    seen = read(model.decode(model.imagine(belief, actions[None])))
+    angle = torch.where(seen.valid, degrees(seen.theta), torch.nan)[0].numpy()
+    there = np.array([np.nan if value is None else value for value in history["theta_dream"]])
+    assert np.array_equal(np.isnan(angle), np.isnan(there))
+    assert np.nanmax(abs(angle[:30] - there[:30])) < 0.01
+
+
+def cartpole_frames(states):
+    from latent_dynamics.collection import draw
+
+    return torch.from_numpy(draw(states.numpy(), workers=1) / np.float32(255))
+
+
+def test_buttons_answer_to_the_mouse(open_dream, dream):
+    page, root = open_dream(dream)
+    with changes(root, "canvas", "sentence"):
+        control(root, "Restart from the same state").click()
+    assert trait(page, "step") == -10
+    assert "The model sees reality" in look(root)["sentence"]
+    for _ in range(12):
+        control(root, "One step forward").click()
+        page.wait_for_timeout(30)
+    page.wait_for_function("window.dreamModel.get('step') === 2")
+    page.wait_for_timeout(50)
+    with changes(root, "sentence"):
+        control(root, "One step back").click()
+    with changes(root, "canvas", "curve", "sentence"):
+        control(root, "Push right").click()
+    page.wait_for_function(f"{HISTORY}.actions.length === 2 || {HISTORY}.actions.length === 3")
+    curve = root.locator("svg.ld-trace")
+    with changes(root, "sentence"):
+        curve.click(position={"x": 60, "y": 60})
+    assert trait(page, "step") < 0
+    assert page.troubles == []
+
+
+def test_it_plays_and_pauses_and_a_held_push_pushes(open_dream, dream):
+    page, root = open_dream(dream)
+    control(root, "Restart from the same state").click()
+    control(root, "Speed").select_option("real time")
+    root.focus()
+    page.keyboard.press("Space")
+    page.keyboard.down("ArrowRight")
+    page.wait_for_function("window.dreamModel.get('step') >= 6")
+    page.keyboard.up("ArrowRight")
+    page.keyboard.press("Space")
+    page.wait_for_function("!window.dreamModel.get('playing')")
+    actions = page.evaluate(HISTORY)["actions"]
+    assert actions[1:5] == [1, 1, 1, 1]
+    step = trait(page, "step")
+    page.wait_for_timeout(200)
+    assert trait(page, "step") == step, "it went on after the pause"
+
+
+def test_a_coin_and_an_expert_drive_too(open_dream, dream):
+    page, root = open_dream(dream)
+    control(root, "Speed").select_option("real time")
+    control(root, "Driver").select_option("An expert")
+    control(root, "Restart from the same state").click()
+    control(root, "Play").click()
+    page.wait_for_function("window.dreamModel.get('step') >= 20")
+    control(root, "Pause").click()
+    history = page.evaluate(HISTORY)
+    assert history["true_fell"] is None
+    assert max(map(abs, history["theta_true"])) < 6
+    control(root, "Driver").select_option("A coin")
+    control(root, "Play").click()
+    page.wait_for_function("window.dreamModel.get('step') >= 30")
+    control(root, "Pause").click()
+
+
+def test_looking_more_often_brings_the_dream_back(open_dream, dream):
+    page, root = open_dream(dream)
+    slider = control(root, "Look")
+
+    def error():
+        page.wait_for_function(f"{HISTORY}.theta_dream.length === {HISTORY}.actions.length")
+        history = page.evaluate(HISTORY)
+        pairs = zip(history["theta_true"], history["theta_dream"], strict=True)
+        return np.array([np.inf if b is None else abs(a - b) for a, b in pairs]), history["looked"]
+
+    free, looked = error()
+    assert not any(looked)
+    slider.focus()
+    page.keyboard.press("End")
+    page.wait_for_function(f"{HISTORY}.looked.length && {HISTORY}.looked.every((looks) => looks)")
+    forced, _ = error()
+    assert "teacher forcing" in slider.get_attribute("aria-valuetext")
+    assert forced[-1] < 2 < free[-1]
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(f"{HISTORY}.looked.filter((looks) => looks).length === {HISTORY}.looked.length >> 1")
+    assert page.troubles == []
+
+
+def test_another_model_dreams_of_the_same_pushes(open_dream, dream):
+    page, root = open_dream(dream)
+    before = page.evaluate(HISTORY)
+    with changes(root, "canvas", "curve"):
+        control(root, "Model").select_option("nothing moves")
+    page.wait_for_function(f"{HISTORY}.theta_dream.every((angle) => angle === {HISTORY}.theta_dream[0])")
+    assert page.evaluate(HISTORY)["actions"] == before["actions"]
+    with changes(root, "canvas", "curve", "sentence"):
+        control(root, "Start").select_option(index=2)
+
+
+def test_it_answers_to_touch(open_dream, dream):
+    page, root = open_dream(dream, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for button in root.locator("button").all():
+        box = button.bounding_box()
+        assert min(box["width"], box["height"]) >= 24
+    control(root, "Restart from the same state").tap()
+    for _ in range(11):
+        control(root, "One step forward").tap()
+    with changes(root, "canvas", "sentence"):
+        control(root, "Push left").tap()
+    page.wait_for_function(f"{HISTORY}.actions.length >= 2")
+
+
+def test_two_views_of_one_dream_stay_in_step(open_dream, dream):
+    page, _ = open_dream(dream, dream)
+    one, two = page.locator(".ld-dream").all()
+    with changes(two, "canvas", "sentence"):
+        control(one, "Restart from the same state").click()
+    assert look(one)["sentence"] == look(two)["sentence"]
+    assert look(one)["canvas"] == look(two)["canvas"]
+
+
+def test_a_lost_weight_leaves_a_sentence_and_the_other_widgets(open_dream, dream):
+    still = Dream({"nothing moves": RepeatLastFrame()}, [[0, 0, 0.02, 0]], [[1, 0]], opening=5)
+
+    def cut(html):
+        longest = max(re.findall(r'"data": "([A-Za-z0-9+/=]+)"', html), key=len)
+        return html.replace(longest, longest[: len(longest) // 2 // 4 * 4])
+
+    page, _ = open_dream(dream, still, change=cut)
+    broken, whole = page.locator(".ld-widget").all()
+    assert "its trained weights are damaged" in broken.inner_text()
+    assert whole.locator(".ld-dream").count() == 1
+    assert page.troubles == []
+
+
+def test_nothing_moves_unasked(open_dream, dream):
+    page, root = open_dream(dream, reduced_motion="reduce")
+    before = look(root)
+    page.wait_for_timeout(400)
+    assert look(root) == before
+
+
+def test_twenty_widgets_on_a_page(open_dream):
+    many = [Dream({"nothing moves": RepeatLastFrame()}, [[0, 0, 0.001 * n, 0]], [[1, 0]], opening=3) for n in range(20)]
+    page, _ = open_dream(*many)
+    assert page.locator(".ld-dream").count() == 20
+    last = page.locator(".ld-dream").last
+    with changes(last, "canvas", "sentence"):
+        control(last, "Restart from the same state").click()
+    assert page.troubles == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_serious_accessibility_finding(open_dream, dream, theme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, _ = open_dream(dream, theme=theme)
+    findings = Axe().run(page).response["violations"]
+    assert [finding["id"] for finding in findings if finding["impact"] in ("serious", "critical")] == []
+
+
+def test_a_dream_step_with_decoding_takes_less_than_8_ms(open_dream, dream):
+    shown = "Object.assign(window, { dreamStep, newTry, pushWorld, pageModel }); export default { render };"
+    page, _ = open_dream(dream, change=lambda html: html.replace("export default { render };", shown))
+    times = page.evaluate("""async () => {
+        const model = window.dreamModel, times = [];
+        const world = await pageModel(model, model.get('models')[0]);
+        const { state, actions } = model.get('starts')[0];
+        const run = newTry(state, actions);
+        for (let n = 0; n < 100; n++) {
+            pushWorld(run, n % 2);
+            const begun = performance.now();
+            await dreamStep(world, run, 1, model.get('limits')); // it sees as well: the dearest case
+            times.push(performance.now() - begun);
+        }
+        return times.slice(10).sort((a, b) => a - b);
+    }""")
+    assert times[45] <= 8, f"median {times[45]:.1f} ms"

@@ -1,0 +1,219 @@
+"""The widgets in JupyterLab with a live kernel: what moves in the page Python reads back, and the other way round."""
+
+import contextlib
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from nbformat import v4, write
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are in the page, seen or not
+    "completer-extension/manager": {"autoCompletion": False},
+}
+PREPARATION = """
+import numpy as np, torch
+from latent_dynamics.references import RepeatLastFrame
+from latent_dynamics.widgets import RolloutPlayer
+from latent_dynamics.widgets.dream import Dream
+from latent_dynamics.world_model import WorldModel
+
+def films(episodes=2, steps=6, height=8, width=10):
+    frames = np.random.default_rng(0).random((3, episodes, steps, height, width))
+    truth = np.zeros((episodes, steps))
+    return [*frames, truth, truth + 0.1, truth + np.linspace(0.5, 4, steps)]
+
+class Fades(WorldModel):
+    'Sees a frame and forgets it bit by bit; torch.cumsum is nothing that the page could compute.'
+    state_size = 3200
+    def see(self, frames): return frames.flatten(1)
+    def begin(self, code): return code + 0 * torch.cumsum(code, 1)
+    def update(self, belief, action, code): return code
+    def step(self, belief, action): return 0.999 * belief
+    def decode(self, states): return states.unflatten(-1, self.frame_shape)
+
+class Plain(WorldModel):
+    'A model of the plain interface: the last frame, shifted by the pushes.'
+    state_size = 3200
+    def filter(self, frames, actions): return frames.flatten(2)
+    def imagine(self, belief, actions, samples=None):
+        moves = (2 * actions - 1).cumsum(1)
+        return torch.stack([torch.roll(belief, int(n), 1) for n in moves[0]], 1)
+    def decode(self, states): return states.unflatten(-1, self.frame_shape)
+
+def dream(models, **settings):
+    return Dream(models, np.zeros((2, 4)) + [0, 0.1, 0.02, 0], np.tile([0, 1, 1], (2, 1)), **{"opening": 3, **settings})
+"""
+
+
+class Notebook:
+    """An open notebook: runs cells, and collects the errors that come from the book's modules."""
+
+    def __init__(self, page):
+        self.page, self.troubles, self.cells = page, [], page.locator(".jp-CodeCell")
+        page.on("pageerror", lambda error: self._note(f"{error}\n{error.stack}"))
+        page.on("console", lambda m: m.type == "error" and self._note(f"{m.text} {m.location.get('url', '')}"))
+
+    def _note(self, text):
+        if "blob:" in text or "anywidget" in text or "latent" in text:
+            self.troubles.append(text)
+
+    def start(self, code, title=None):
+        """Put code into the last cell and start it; returns the cell, whose place a new one takes."""
+        cell = self.cells.nth(self.cells.count() - 1)
+        cell.locator(".cm-content").click()
+        self.page.keyboard.insert_text(code)
+        self.page.keyboard.press("Shift+Enter")
+        return cell
+
+    def run(self, code):
+        """Run code in a new cell, and return the cell."""
+        number = self.cells.count() - 1
+        self.start(code)
+        cell = self.cells.nth(number)
+        cell.locator(".jp-InputPrompt", has_text=re.compile("[0-9]]:")).wait_for()
+        return cell
+
+    def python(self, expression):
+        """What Python says that an expression is."""
+        cell = self.run(f"import json; print(json.dumps({expression}))")
+        return json.loads(cell.locator(".jp-OutputArea-output").inner_text())
+
+    def wait_for_python(self, expression, wanted):
+        """Wait until Python knows of it: what a page sends may overtake a cell, or be overtaken."""
+        deadline = time.monotonic() + 10
+        while (found := self.python(expression)) != wanted:
+            assert time.monotonic() < deadline, f"{expression} is {found}, and not {wanted}"
+
+    def show(self, code):
+        """Run code that displays a widget, and return the widget's root."""
+        root = self.run(code).locator(".ld")
+        root.locator(".ld-say:not(:empty)").wait_for()
+        return root
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A JupyterLab with settings of its own: the address at which it is served, and the folder that it serves."""
+    find = importlib.import_module if os.environ.get("CI") else pytest.importorskip
+    find("jupyterlab")
+    folder = tmp_path_factory.mktemp("lab")
+    for name, settings in SETTINGS.items():
+        file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings), "utf8")
+    (folder / "root").mkdir()
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--port=0", "--allow-root"]
+            + [f"--ServerApp.root_dir={folder / 'root'}", "--LabApp.news_url=None"],
+            env=_environment(folder), stdout=log, stderr=log, cwd=ROOT,
+        )  # fmt: skip
+        try:
+            yield _address(process, folder), folder / "root"
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _environment(folder):
+    """The environment of a server whose files all lie in `folder`, and whose kernel imports this package."""
+    places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime"}
+    places |= {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, **{name: str(folder / place) for name, place in places.items()}}
+
+
+def _address(process, folder, patience=60):
+    """Wait until the server says where it is."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and process.poll() is None:
+        for file in (folder / "runtime").glob("jpserver-*.json"):
+            with contextlib.suppress(ValueError):  # half written
+                told = json.loads(file.read_text("utf8"))
+                return f"{told['url']}lab/tree/{{}}?token={told['token']}"
+        time.sleep(0.1)
+    raise AssertionError(f"JupyterLab did not start:\n{(folder / 'log').read_text('utf8')[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def notebook(browser, server):
+    """A new notebook whose kernel has run the preparation."""
+    address, root = server
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    write(v4.new_notebook(cells=[v4.new_code_cell("")], metadata={"kernelspec": kernel}), root / "live.ipynb")
+    context = browser.new_context(viewport={"width": 1300, "height": 1000})
+    context.route("**/*", lambda route: route.continue_() if _is_local(route.request.url) else route.abort())
+    context.set_default_timeout(20_000)
+    notebook = Notebook(context.new_page())
+    notebook.page.goto(address.format("live.ipynb"))
+    notebook.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+    notebook.start(PREPARATION); time.sleep(8); notebook.page.screenshot(path="/tmp/w/lab/fix.png")
+    yield notebook
+    context.close()
+
+
+def _is_local(address):
+    return address.startswith(("http://127.0.0.1:", "data:", "blob:"))
+
+
+def step(root):
+    """The step that a widget's slider stands on."""
+    return int(root.get_by_label("Step", exact=True).input_value())
+
+
+def expect_step(root, wanted):
+    """Wait until a dream or a player stands on a step."""
+    root.page.wait_for_function("([root, wanted]) => root.querySelector('[aria-label=Step]').value === wanted",
+        arg=[root.element_handle(), str(wanted)])
+
+
+def press(root, name, wanted):
+    """Push a button of a dream, and wait for the step that it leads to."""
+    root.get_by_role("button", name=name).click()
+    root.locator(".ld-say", has_text=f"Step {wanted}:").wait_for()
+
+
+def test_the_player_moves_in_the_page_and_in_python(notebook):
+    root = notebook.show("player = RolloutPlayer(*films())\nplayer")
+    assert step(root) == notebook.python("player.step") == 4
+    root.focus()
+    notebook.page.keyboard.press("ArrowRight")
+    assert step(root) == 5
+    notebook.wait_for_python("player.step", 5)
+    root.get_by_label("Step", exact=True).fill("2")
+    notebook.wait_for_python("player.step", 2)
+    notebook.run("player.step = 6")
+    expect_step(root, 6)
+    assert notebook.troubles == []
+
+
+def test_two_displays_of_a_player_stay_in_step(notebook):
+    first = notebook.show("player = RolloutPlayer(*films())\nplayer")
+    second = notebook.show("player")
+    second.get_by_label("Step", exact=True).fill("3")
+    expect_step(first, 3)
+    first.get_by_label("Step", exact=True).fill("1")
+    expect_step(second, 1)
+    assert notebook.troubles == []
+
+
+def test_the_page_and_the_kernel_dream(notebook):
+    root = notebook.show('live = dream({"a model of mine": Fades(), "nothing moves": RepeatLastFrame()})\nlive')
+    assert notebook.python("[page.in_kernel for page in live.page_models]") == [True, False]
+    notebook.wait_for_python("len(live.history['actions'])", 3)
+    notebook.page.screenshot(path="/tmp/w/lab/dream.png")
+    press(root, "One step forward", 4)
+    notebook.wait_for_python("len(live.history['actions'])", 4)
+    assert notebook.troubles == []
