@@ -35,7 +35,7 @@ def main(arguments=None) -> int:
     command("lab", lab, "open the chapters in JupyterLab")
     serving = command("serve", serve, "serve the built book on this machine")
     serving.add_argument("--port", type=int, default=8000, help="default: %(default)s")
-    command("picture", picture, "draw the picture in README.md again")
+    command("picture", picture, "record the picture in README.md again")
     cleaning = command("clean", clean, "remove the built book; data and trained models stay")
     cleaning.add_argument("--artifacts", action="store_true", help="remove the kept data and trained models too")
 
@@ -222,24 +222,19 @@ def serve(options) -> int:
 
 
 def picture(options) -> int:
-    """Draw README's picture: truth, teacher forcing and free rollout of the test window that drifts most usually."""
-    _need_clone(ROOT)
-    import base64
-    import re
+    """Record README's picture: the live dream of the built book's first page, step by step, in a headless browser."""
+    from latent_dynamics.browser import NoBrowser
+    from latent_dynamics.recording import record_dream
 
-    import numpy as np
-
-    import latent_dynamics as ld
-
-    model, episodes = ld.load_model(), ld.load_episodes("mixed", split="test")
-    windows = ld.drift.intervened_windows(episodes, context=10, horizon=20)
-    windows = windows[windows.alive.all(1)]
-    errors = ld.drift.judge(model, windows).theta_error.clip(max=90)  # inf where no pole can be read
-    usual = int(abs(errors - np.median(errors, 0)).mean(1).argmin())
-    still = ld.widgets.RolloutPlayer.of(model, windows[[usual]]).still().data
-    path = ROOT / "book" / "static" / "readme.png"
-    path.write_bytes(base64.b64decode(re.search(r'base64,([^"]*)', still)[1]))
-    print(path, re.search(r'alt="([^"]*)', still)[1], sep=": ")
+    page = ROOT / "_build" / "html" / "book" / "intro.html"
+    if not page.exists():
+        sys.exit("There is no built book to record. Build it first: python -m latent_dynamics book")
+    path = ROOT / "book" / "static" / "readme.gif"
+    try:
+        words = record_dream(page, path)
+    except NoBrowser as reason:
+        sys.exit(f"The picture is recorded in a browser: {reason}")
+    print(f"{path} ({path.stat().st_size / 1000:.0f} KB): {words}")
     return 0
 
 

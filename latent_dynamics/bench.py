@@ -8,7 +8,6 @@ import gzip
 import json
 import os
 import platform
-import shutil
 import sys
 import time
 from collections import Counter
@@ -21,6 +20,7 @@ import torch
 from . import collection, store
 from .artifacts import load_model
 from .cartpole import make, random_actions
+from .page_bench import measure_pages
 from .preprocessing import preprocess
 
 
@@ -32,7 +32,7 @@ class Effort:
     steps: int = 8_000  # transitions that all cores collect together
     horizon: int = 20  # steps of a dream
     batch: int = 256  # dreams at once
-    moves: int = 40  # of the player's slider
+    moves: int = 40  # of the player's slider; steps of the live dream, times five
 
 
 def main(root, chapters, as_json=False, effort=Effort()):
@@ -63,7 +63,7 @@ def measure(model, root, chapters, effort):
         "imagined steps for one rendered step": {name: speed / rendered for name, speed in dreamed.items()},
         "seconds a chapter, when it was last executed": with_sum(chapters, "there is no built book: make book"),
         "seconds an artifact took, when it was made": with_sum(artifact_costs(), "nothing has been made yet"),
-        "milliseconds from the player's slider to its frame": slider_to_frame(root / "_build" / "html", effort.moves),
+        **measure_pages(root / "_build" / "html", effort.moves),
         "KB of our own JavaScript, gzip": javascript(root),
         "MB of memory at the peak of this bench": memory,
     }
@@ -158,57 +158,14 @@ def artifact_costs():
     for path in store.files():
         name = path.stem.rpartition(".")[0]
         try:
-            _, record = store._unpack(path.suffix, path.read_bytes())
+            _, record = store.unpack(path.suffix, path.read_bytes())
             costs[path.stem if names[name] > 1 else name] = json.loads(record)["meta"]["seconds"]
         except Exception:  # see store._read: a damaged file can raise anything
             continue
     return costs
 
 
-# --- the page and the memory ------------------------------------------------------------------------------------------
-
-MOVE = """async (root, moves) => {
-    const slider = root.querySelector('[aria-label="Step"]');
-    const sentence = root.querySelector('[aria-live=polite]');  // it is written last, when the films are drawn
-    const waits = [];
-    for (let i = 0; i < moves; i++) {
-        await new Promise((done) => setTimeout(done, 30 + (7 * i) % 16));  // at any moment of a display frame
-        const step = Number(slider.value) % Number(slider.max) + 1;
-        const begun = performance.now();
-        slider.value = step;
-        slider.dispatchEvent(new Event("input", { bubbles: true }));
-        do await new Promise(requestAnimationFrame);
-        while (!sentence.textContent.startsWith(`step ${step}:`) && performance.now() < begun + 1000);
-        waits.push(performance.now() - begun);
-    }
-    return waits;
-}"""
-
-
-def slider_to_frame(html, moves):
-    """Move the slider of the first rollout player in the built book, and wait for its frames each time."""
-    pages = (path for path in sorted(html.glob("book/*.html")) if "ld-rollout" in path.read_text("utf8"))
-    page = next(pages, None)
-    if page is None:
-        return {"not measured": "there is no built book with a rollout player: make book"}
-    try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError:
-        return {"not measured": "playwright is not installed"}
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    program = next(filter(None, map(shutil.which, names)), None)  # None: the one that playwright installed
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        except Error as error:
-            return {"not measured": f"no Chromium: {str(error).splitlines()[0]}"}
-        try:
-            window = browser.new_page()
-            window.goto(page.as_uri())
-            waits = window.locator(".ld-rollout").first.evaluate(MOVE, moves)
-        finally:
-            browser.close()
-    return {f"median of {moves} moves": float(np.median(waits)), "slowest of them": max(waits)}
+# --- scripts and memory ------------------------------------------------------------------------------------------
 
 
 def javascript(root):

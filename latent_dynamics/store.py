@@ -173,7 +173,7 @@ def _pack(suffix, arrays, meta, key):
     return buffer.getvalue()
 
 
-def _unpack(suffix, data):
+def unpack(suffix, data):
     """Arrays and record of a file's bytes; raises, in many ways, if they are not such a file."""
     if suffix == ".safetensors":
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # the library reads it from files only
@@ -193,7 +193,7 @@ def _read(path, key):
     except OSError as error:
         return None, f"cannot be read ({error.strerror or error})"
     try:
-        arrays, record = _unpack(path.suffix, data)
+        arrays, record = unpack(path.suffix, data)
         if record is None:
             return None, "is not a file of latent_dynamics"
         record = json.loads(record)

@@ -174,7 +174,8 @@ function openSession(model) {
   return session;
 }
 
-async function startSession(model, session) {
+async function startSession(view, session) {
+  const model = await neighbour(view, view.get("key")); // a view's own model goes deaf when the view is closed
   const limits = model.get("limits");
   let generation = 0; // a try that was given up stops dreaming
   let held = null;
@@ -192,15 +193,21 @@ async function startSession(model, session) {
   };
   const first = () => -session.run.context.length;
 
-  /** Dreams on until the dream has met every push, without holding up the page. */
+  /** Dreams on until the dream has met every push, without holding up the page; gives way to whoever asks later. */
   async function catchUp() {
-    const mine = generation;
+    const mine = generation += 1;
     const { run, world } = session;
     let began = performance.now();
     while (run.dream.length < run.actions.length) {
       const entry = { ...run, dream: [...run.dream], fell: { ...run.fell } };
-      await dreamStep(world, entry, model.get("look_every"), limits);
+      const trouble = await dreamStep(world, entry, model.get("look_every"), limits).then(() => "", (error) => error.message);
       if (mine !== generation) return false;
+      session.trouble = trouble;
+      if (trouble) {
+        set({ playing: false });
+        tell();
+        return false;
+      }
       run.dream.push(entry.dream.at(-1));
       run.fell.dream = entry.fell.dream;
       if (performance.now() - began > 10) {
@@ -214,7 +221,6 @@ async function startSession(model, session) {
   }
 
   async function dreamAnew() {
-    generation += 1;
     session.run = { ...session.run, dream: [], fell: { truth: session.run.fell.truth } };
     tell();
     if (await catchUp()) settle();
@@ -253,17 +259,12 @@ async function startSession(model, session) {
       session.run = cutTry(session.run, step);
     }
     const { run } = session;
-    if (step < run.actions.length) return set({ step: step + 1 });
+    if (step < run.dream.length || step < 0) return set({ step: step + 1 });
     if (session.busy) return undefined;
     if (over(run)) return set({ playing: false });
     session.busy = true;
-    try {
-      pushWorld(run, action ?? choose());
-      if (await catchUp()) set({ step: run.actions.length });
-    } catch (error) {
-      session.trouble = error.message;
-      set({ playing: false });
-    }
+    if (run.dream.length === run.actions.length) pushWorld(run, action ?? choose());
+    if (await catchUp()) set({ step: run.actions.length });
     session.busy = false;
     if (over(run)) set({ playing: false });
     settle();
@@ -295,7 +296,7 @@ async function startSession(model, session) {
     const { run } = session;
     for (let n = 0; n < model.get("opening") && !over(run) && !run.fell.dream; n++) {
       pushWorld(run, expertAction(run.truth.at(-1)));
-      await catchUp();
+      if (!await catchUp()) break;
     }
     const seen = run.dream.findLastIndex((d) => Number.isFinite(d.theta)) + 1;
     set({ step: run.actions.length ? Math.max(1, seen) : first(), history: historyOf(run) });

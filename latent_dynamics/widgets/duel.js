@@ -4,7 +4,13 @@ const SPEEDS = [[5, "slow: 5 steps a second"], [12.5, "a quarter of real time"],
 const SEES = { A: "It sees the true state:", B: "It sees the latent z of this picture:" };
 
 const pageFunction = async (model, { graph, weights }) => prepare(graph, await constantsOf(await neighbour(model, weights)));
-const signed = (value, digits) => (value < 0 ? "\u2212" : "+") + Math.abs(value).toFixed(digits);
+
+/** A number with its sign, and a real minus; nothing has none. */
+const signed = (value, digits) => {
+  const size = Math.abs(value).toFixed(digits);
+  return Number(size) === 0 ? size : (value < 0 ? "\u2212" : "+") + size;
+};
+
 const inDegrees = (radians) => (radians * 180) / Math.PI;
 const sideOf = (right) => (right ? "right" : "left");
 /** A network is never wholly sure. */

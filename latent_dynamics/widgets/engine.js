@@ -236,20 +236,28 @@ async function pageModel(model, reference) {
   return functions;
 }
 
-/** The same for a model that only Python can run: each call is a message, each answer another. */
+const PATIENCE = 10; // seconds that the page waits for Python
+const LATE = `Python has not answered for ${PATIENCE} seconds; it is busy, or gone`;
+const GONE = "Python has to compute this model, and its kernel is gone; run the notebook's cells again";
+
+/** The same for a model that only Python can run: each call is a message with its numbers as buffers, each answer another. */
 function kernelModel(source) {
-  let asked = 0;
   const waiting = new Map();
-  source.on("msg:custom", ({ id, error }, buffers) => {
-    const { resolve, reject } = waiting.get(id) ?? {};
+  const end = (id, error, result) => {
+    const { resolve, reject, clock } = waiting.get(id) ?? {}; // an answer may be another page's, or come too late
+    clearTimeout(clock);
     waiting.delete(id);
     if (error) reject?.(Error(error));
-    else resolve?.(floats(buffers[0]));
-  });
+    else resolve?.(result);
+  };
   const call = (name) => (...inputs) => new Promise((resolve, reject) => {
-    waiting.set(++asked, { resolve, reject });
-    source.send({ id: asked, call: name, inputs: inputs.map((input) => Array.from(typeof input === "number" ? [input] : input)) });
+    const id = Math.random().toString(36);
+    waiting.set(id, { resolve, reject, clock: setTimeout(() => end(id, LATE), 1000 * PATIENCE) });
+    if (source.comm_live === false) end(id, GONE);
+    else source.send({ id, call: name }, undefined, inputs.map((input) => Float32Array.from(typeof input === "number" ? [input] : input).buffer));
   });
+  source.on("msg:custom", ({ id, error }, buffers) => end(id, error, buffers[0] && floats(buffers[0])));
+  source.on("comm_live_update", () => { if (!source.comm_live) for (const id of [...waiting.keys()]) end(id, GONE); });
   const functions = { name: source.get("name") };
   for (const name of ["see", "begin", "update", "step", "decode"]) functions[name] = call(name);
   return functions;

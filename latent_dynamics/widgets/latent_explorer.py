@@ -162,7 +162,8 @@ def _usual(standard, kept):
 def _labels(labels, states):
     if labels is None:
         words = "cart {:+.2f} m, pole {:+.1f}\u00b0"
-        return [words.format(x, np.degrees(theta)).replace("-", "\u2212") for x, _, theta, _ in states]
+        shown = [(round(x, 2) + 0.0, round(np.degrees(theta), 1) + 0.0) for x, _, theta, _ in states]  # no minus zero
+        return [words.format(*pair).replace("-", "\u2212") for pair in shown]
     if len(labels) != len(states):
         raise ValueError(f"labels names {len(labels)} real frames; expected {len(states)}, one for each state.")
     return [str(label) for label in labels]

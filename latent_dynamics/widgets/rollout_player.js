@@ -21,18 +21,23 @@ async function readRollouts(model) {
   const episode = () => model.get("episode");
   const at = (film, step, m = model.get("model")) => ((film && film + 2 * m) * episodes + episode()) * steps + step - 1;
   const theta = (film, step, m) => angles[at(film, step, m)];
+  const error = (film, step, m) => Math.abs(theta(film, step, m) - theta(0, step));
+  const names = model.get("names");
+  const everyone = names.map((_, m) => m);
   return {
-    steps, height, width, theta,
-    names: model.get("names"),
+    names, steps, height, width, theta, error,
     grey: sheet.grey,
     stride: sheet.width,
     start: (film, step) => {
       const frame = at(film, step);
       return Math.floor(frame / columns) * height * sheet.width + (frame % columns) * width;
     },
-    error: (film, step, m) => Math.abs(theta(film, step, m) - theta(0, step)),
     last: () => Math.min(model.get("horizon"), model.get("lengths")[episode()]),
-    others: () => model.get("names").map((_, m) => m).filter((m) => m !== model.get("model")),
+    others: () => everyone.filter((m) => m !== model.get("model")),
+    nearest: (step) => { // as the reader sees it: what reads alike is equally near
+      const off = everyone.map((m) => Math.round(10 * error(2, step, m)));
+      return everyone.filter((m) => off[m] === Math.min(...off.filter(Number.isFinite)));
+    },
   };
 }
 
@@ -92,6 +97,9 @@ function ticks(maximum, wanted) {
 
 const DASHES = ["none", "9 3 2 3", "14 4"]; // by which the other models' thin curves differ
 
+/** A model's line in the curve: strong where it is the chosen one, else thin. */
+const lineOf = (model, m) => (m === model.get("model") ? { class: "ld-path ld-free" } : { class: "ld-path ld-other", "stroke-dasharray": DASHES[m % 3] });
+
 /** The error curve: |theta error| of both predictions over the step, up to the horizon, and of the other models' dreams. */
 function errorCurve(model, rollouts, onscrub) {
   const svg = svgElement("svg", { class: "ld-curve", role: "img", height: 190 });
@@ -113,8 +121,8 @@ function errorCurve(model, rollouts, onscrub) {
     svg.setAttribute("viewBox", `0 0 ${width} 190`);
     svg.setAttribute("aria-label", describe(last));
     const parts = [...axes(top, margin.left, right, bottom), limit(right)];
-    for (const m of rollouts.others()) parts.push(furnish(path(2, "other", last, m), { "stroke-dasharray": DASHES[m % 3] }, []));
-    for (const [film, kind] of [[1, "teacher"], [2, "free"]]) parts.push(path(film, kind, last), lost(film, kind, last));
+    for (const m of rollouts.others()) parts.push(path(2, lineOf(model, m), last, m));
+    for (const [film, kind] of [[1, "teacher"], [2, "free"]]) parts.push(path(film, { class: `ld-path ld-${kind}` }, last), lost(film, kind, last));
     svg.replaceChildren(...parts, marker.node);
   }
 
@@ -135,15 +143,15 @@ function errorCurve(model, rollouts, onscrub) {
       svgElement("text", { x: margin.left + 6, y: y(LIMIT) - 5 }, `${LIMIT} degrees`));
   }
 
-  function path(film, kind, last, m) {
-    let line = "";
+  function path(film, line, last, m) {
+    let d = "";
     let drawing = false; // a step without a readable pole leaves a gap
     for (let n = 1; n <= last; n++) {
       const error = rollouts.error(film, n, m);
-      if (Number.isFinite(error)) line += `${drawing ? "L" : "M"}${x(n).toFixed(1)} ${y(error).toFixed(1)}`;
+      if (Number.isFinite(error)) d += `${drawing ? "L" : "M"}${x(n).toFixed(1)} ${y(error).toFixed(1)}`;
       drawing = Number.isFinite(error);
     }
-    return svgElement("path", { class: `ld-path ld-${kind}`, d: line });
+    return svgElement("path", { ...line, d });
   }
 
   function lost(film, kind, last) {
@@ -162,14 +170,10 @@ function errorCurve(model, rollouts, onscrub) {
   }
 
   const marker = stepMarker();
-  function move(step) {
-    const free = (m) => ({
-      kind: m === model.get("model") ? "free" : "other", dashes: DASHES[m % 3], name: rollouts.names[m], error: rollouts.error(2, step, m),
-    });
-    const models = [...rollouts.others(), model.get("model")].map(free);
-    const heights = { top: margin.top, bottom: 190 - margin.bottom, of: y };
-    marker.move(x(step), heights, [{ kind: "teacher", error: rollouts.error(1, step) }, ...models], models.length > 1 ? models : []);
-  }
+  const move = (step) => marker.move(x(step), margin.top, 190 - margin.bottom, [
+    ...rollouts.others().map((m) => ["other", y(rollouts.error(2, step, m))]),
+    ["teacher", y(rollouts.error(1, step))], ["free", y(rollouts.error(2, step))],
+  ]);
 
   const scrub = (event) => {
     const span = x(rollouts.steps > 1 ? 2 : 1) - x(1) || 1;
@@ -181,31 +185,31 @@ function errorCurve(model, rollouts, onscrub) {
   return { node: svg, layout, move };
 }
 
-/** The upright line of the current step, a dot on each curve and, of several models, the names and errors: the nearest is the lowest. */
+/** The upright line and the dots, [kind, height], that mark the current step. */
 function stepMarker() {
   const node = svgElement("g", { class: "ld-marker" });
-  const move = (x, { top, bottom, of }, marks, named) => {
-    const dots = marks.filter(({ error }) => Number.isFinite(error))
-      .map(({ kind, error }) => svgElement("circle", { class: `ld-${kind}`, r: kind === "other" ? 3.5 : 5.5, cx: x, cy: of(error) }));
-    const side = x > 230 ? -1 : 1; // errors grow: there is more room above what is past
-    const words = named.sort((a, b) => rank(b) - rank(a)).flatMap(({ kind, dashes, name, error }, i) => [
-      svgElement("path", { class: `ld-path ld-${kind}`, d: `M${x + 10 * side} ${top + 15 * i}h${20 * side}`, ...(kind === "other" && { "stroke-dasharray": dashes }) }),
-      svgElement("text", { class: `ld-${kind}`, x: x + 36 * side, y: top + 15 * i + 4, "text-anchor": side < 0 ? "end" : "start" },
-        `${name.length > 24 ? `${name.slice(0, 23)}\u2026` : name} ${degrees(error)}`),
-    ]);
-    node.replaceChildren(svgElement("line", { x1: x, x2: x, y1: top, y2: bottom }), ...dots, ...words);
-  };
+  const move = (x, top, bottom, dots) => node.replaceChildren(
+    svgElement("line", { x1: x, x2: x, y1: top, y2: bottom }),
+    ...dots.filter(([, height]) => Number.isFinite(height))
+      .map(([kind, height]) => svgElement("circle", { class: `ld-${kind}`, r: kind === "other" ? 3.5 : 5.5, cx: x, cy: height })));
   return { node, move };
 }
 
-const rank = ({ error }) => (Number.isFinite(error) ? error : 1e9);
-
-function curveLegend(several) {
-  const sample = (kind, words) => element("span", {},
-    svgElement("svg", { viewBox: "0 0 26 10", "aria-hidden": "true" }, svgElement("path", { class: `ld-path ld-${kind}`, d: "M1 5H25" })), words);
-  return element("div", { class: "ld-curve-head" },
-    element("strong", {}, "Pole-angle error in degrees"), sample("teacher", "teacher forcing"), sample("free", "free rollout"),
-    ...(several ? [sample("other", "other models, free rollout")] : []));
+/** What the lines are; where there are several models also how far off each is, and which is nearest. */
+function curveLegend(model, rollouts) {
+  const { names } = rollouts;
+  const sample = (line, words) => element("span", {},
+    svgElement("svg", { viewBox: "0 0 26 10", "aria-hidden": "true" }, svgElement("path", { ...line, d: "M1 5H25" })), words);
+  const row = element("div", { class: "ld-curve-models" });
+  const node = element("div", { class: "ld-curve-head" }, element("strong", {}, "Pole-angle error in degrees"),
+    sample({ class: "ld-path ld-teacher" }, "teacher forcing"),
+    ...(names.length > 1 ? [element("span", {}, "free rollout, the nearest framed:"), row] : [sample(lineOf(model, 0), "free rollout")]));
+  function show(step) {
+    const entries = names.map((name, m) => sample(lineOf(model, m), `${name} ${degrees(rollouts.error(2, step, m))}`));
+    rollouts.nearest(step).forEach((m) => entries[m].classList.add("ld-nearest"));
+    row.replaceChildren(...entries);
+  }
+  return { node, show };
 }
 
 /** Play, step and horizon, episode; each only sets traits. */
@@ -252,13 +256,14 @@ async function render({ model, el }) {
   const difference = filmPanel("ld-difference", "Difference between dream and truth", width, height,
     key("free", "dream only"), key("true", "truth only"));
   const curve = errorCurve(model, rollouts, go);
+  const legend = curveLegend(model, rollouts);
   const controls = makeControls(model, set, go);
   const sentence = element("p", { class: "ld-say", "aria-live": "polite" });
   const curveBox = element("div", {}, curve.node);
   const root = element("div", { class: "ld ld-rollout", role: "group", tabindex: 0, "aria-label": `Rollout player. ${model.get("title")}` });
   if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
   root.append(element("div", { class: "ld-films" }, ...films.map((film) => film.node), difference.node),
-    curveLegend(rollouts.names.length > 1), curveBox, controls.node, sentence);
+    legend.node, curveBox, controls.node, sentence);
   el.replaceChildren(root);
 
   let colours;
@@ -274,6 +279,7 @@ async function render({ model, el }) {
     const off = rollouts.error(2, step);
     difference.reading.textContent = Number.isFinite(off) ? `off by ${degrees(off)}\u00b0` : "";
     curve.move(step);
+    legend.show(step);
     controls.show(rollouts.last(), rollouts.steps);
     say(step);
   }
@@ -336,12 +342,11 @@ async function render({ model, el }) {
 }
 
 /** How far off each model's dream is at a step, and which is nearest: nothing to say where there is only one. */
-function comparison({ names, error }, step) {
+function comparison({ names, error, nearest }, step) {
   if (names.length < 2) return "";
-  const off = names.map((_, m) => error(2, step, m));
-  const least = degrees(Math.min(...off.filter(Number.isFinite)));
-  const nearest = names.filter((_, m) => least !== "no pole" && degrees(off[m]) === least);
-  return `. Free rollouts off by: ${names.map((name, m) => `${name} ${degrees(off[m])}`).join(", ")}${nearest.length ? `. Nearest: ${nearest.join(" and ")}` : ""}.`;
+  const off = names.map((name, m) => `${name} ${degrees(error(2, step, m))}`).join(", ");
+  const best = nearest(step).map((m) => names[m]).join(" and ");
+  return `. Free rollouts off by: ${off}.${best && ` Nearest: ${best}.`}`;
 }
 
 /** "pole 3.1 deg" under a film. */

@@ -131,7 +131,8 @@ def _plans(horizon, seed):
 def _labels(labels, states):
     if labels is None:
         words = "pole {:+.1f}\u00b0, turning {:+.0f}\u00b0 a second"
-        return [words.format(*np.degrees(state[2:])).replace("-", "\u2212") for state in states]
+        shown = [(round(tilt, 1) + 0.0, round(turning) + 0.0) for tilt, turning in np.degrees(states[:, 2:])]
+        return [words.format(*pair).replace("-", "\u2212") for pair in shown]  # without a minus zero
     if len(labels) != len(states):
         raise ValueError(f"labels names {len(labels)} states; expected {len(states)}, one for each.")
     return [str(label) for label in labels]
@@ -177,7 +178,7 @@ def _story(futures):
         f"{_further(gap['dream'][n])}."
         for n in (sorted({told[1], told[-1]}) if len(told) > 1 else [])
     ]
-    scene = "Pole angles over the steps after a first push to the left or right, in exact physics and as a model dreams it."
+    scene = "Pole angles over the steps after a first push left or right, in exact physics and as a model dreams them."
     return " ".join([scene, *parts])
 
 

@@ -15,6 +15,7 @@ from nbformat import v4, write
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
+    "apputils-extension/kernels-settings": {"kernelInfoTimeout": 60_000},  # a busy machine starts kernels slowly
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are in the page, seen or not
     "completer-extension/manager": {"autoCompletion": False},
@@ -158,8 +159,8 @@ def notebook(browser, server):
     context.set_default_timeout(20_000)
     notebook = Notebook(context.new_page())
     notebook.page.goto(address.format("live.ipynb"))
-    notebook.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
-    notebook.start(PREPARATION); time.sleep(8); notebook.page.screenshot(path="/tmp/w/lab/fix.png")
+    notebook.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    notebook.run(PREPARATION)
     yield notebook
     context.close()
 

@@ -3,31 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from IPython.display import HTML
-from widget_page import page_of
+from open_widgets import PHONE, check_manners, opener, settle, slider_time
 
 from latent_dynamics.artifacts import frames_of, load_autoencoder, load_episodes
 from latent_dynamics.reader import degrees, measure, read
 from latent_dynamics.widgets.latent_explorer import LatentExplorer
 
 STATES = np.array([[0.0, 0, 0.004, 0], [-0.6, 0, -0.05, 0], [1.1, 0, 0.08, 0]])
-PHONE = {"width": 390, "height": 844}
-
-# The widget draws in the display frame after the event: between the two callbacks that stand around its own.
-TIMES = """async () => {
-    const input = document.querySelector('[aria-label="z2"]');
-    const frame = () => new Promise((done) => requestAnimationFrame(() => done(performance.now())));
-    const times = [];
-    for (let n = 0; n < 40; n++) {
-        await frame();
-        input.value = Number(input.min) + n;
-        const before = frame();
-        input.dispatchEvent(new Event("input"));
-        const [start, end] = await Promise.all([before, frame()]);
-        times.push(end - start);
-    }
-    return times;
-}"""
 DRAWN = """(canvas) => [...canvas.getContext("2d").getImageData(0, 0, 100, 32).data].filter((_, i) => i % 4 === 0)"""
 
 
@@ -49,33 +31,9 @@ def make(autoencoder, latents):
 
 
 @pytest.fixture
-def show(browser, tmp_path, monkeypatch):
-    """A function that opens a page of widgets in a fresh, cut-off browser context."""
-    contexts = []
-    draw_still = LatentExplorer.still
-
-    def open_page(*widgets, theme="light", **options):
-        scripted = options.get("java_script_enabled", True)
-        monkeypatch.setattr(LatentExplorer, "still", (lambda _: HTML("")) if scripted else draw_still)
-        (tmp_path / "page.html").write_text(page_of(*widgets, theme=theme), "utf8")
-        contexts.append(browser.new_context(**options))
-        contexts[-1].set_offline(True)
-        page = contexts[-1].new_page()
-        page.troubles = []
-        page.on("pageerror", lambda error: page.troubles.append(str(error)))
-        page.goto((tmp_path / "page.html").as_uri())
-        if scripted:
-            page.wait_for_function("(n) => document.querySelectorAll('.ld-say:not(:empty)').length === n", arg=len(widgets))
-        return page
-
-    yield open_page
-    for context in contexts:
-        assert all(page.troubles == [] for page in context.pages)
-        context.close()
-
-
-def settle(page):
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+def show(browser, tmp_path):
+    with opener(browser, tmp_path) as open_page:
+        yield open_page
 
 
 def drawn(page, index=1):
@@ -168,14 +126,9 @@ def test_two_views_of_one_widget_stay_in_step(show, make):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_fits_a_phone_and_offends_no_reader(show, make, theme):
     page = show(make(title="What is in z?"), theme=theme, viewport=PHONE, has_touch=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    for node in page.locator(".ld button, .ld select, .ld input").all():
-        assert node.bounding_box()["height"] >= 24
+    check_manners(page)
     page.get_by_role("button", name="Next real frame").tap()
     assert moved(page) == [0] * 8
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    findings = axe.run(page).response["violations"]
-    assert [finding["id"] for finding in findings if finding["impact"] in ("serious", "critical")] == []
 
 
 def test_still_picture_stands_without_javascript(show, make):
@@ -184,5 +137,4 @@ def test_still_picture_stands_without_javascript(show, make):
 
 
 def test_a_slider_is_drawn_within_a_display_frame(show, make):
-    times = sorted(show(make()).evaluate(TIMES))
-    assert 0 < times[len(times) // 2] <= 16
+    assert slider_time(show(make()), "z2") <= 16
