@@ -102,7 +102,7 @@ def visit(browser, url):
 
 def slide(browser, texts, moves):
     """Move the slider of the first rollout player in the book, and wait for its frames each time."""
-    found = next((page for page, text in texts.items() if "ld-rollout" in text), None)
+    found = next((page for page, text in texts.items() if "rollout_player.RolloutPlayer" in text), None)
     if found is None:
         return {"not measured": "no page has a rollout player"}
     page = browser.new_page()
@@ -115,7 +115,7 @@ def slide(browser, texts, moves):
 
 def dream(browser, address, html, texts, moves):
     """Time the steps of the first live dream in the book, the function alone."""
-    found = next((page for page, text in texts.items() if "ld-dream" in text), None)
+    found = next((page for page, text in texts.items() if "dream.Dream" in text), None)
     if found is None:
         return {"not measured": "no page has a live dream"}
     page = browser.new_page()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import latent_dynamics.__main__ as command
-from latent_dynamics import bench, store
+from latent_dynamics import bench, page_bench, store
 
 HURRY = bench.Effort(seconds=0.01, steps=50, horizon=3, batch=4, moves=3)
 
@@ -59,23 +59,27 @@ def test_two_artifacts_of_one_name_are_told_apart(tmp_path, monkeypatch):
 
 
 def test_without_a_built_book_it_says_what_to_do(tmp_path):
-    assert "make book" in bench.slider_to_frame(tmp_path, 1)["not measured"]
+    assert "make book" in page_bench.measure_pages(tmp_path, 1)["the built pages"]["not measured"]
     assert "make book" in bench.with_sum({}, "there is no built book: make book")["not measured"]
 
 
-PLAYER = """<!doctype html><div class="ld-rollout"><p aria-live="polite"></p>
+PLAYER = """<!doctype html><!-- rollout_player.RolloutPlayer --><div class="ld-rollout"><p aria-live="polite"></p>
 <input type="range" aria-label="Step" min="1" max="9" value="1" oninput="requestAnimationFrame(
-    () => { document.querySelector('p').textContent = `step ${this.value}: drawn` })"></div>"""
+    () => { document.querySelector('p').textContent = `step ${this.value}: drawn` })"></div>
+<img src="https://example.com/outside.png" alt=""><script>throw Error("on purpose")</script>"""
 
 
-def test_the_slider_is_timed_until_its_frame_is_drawn(tmp_path):
+def test_pages_are_weighed_and_timed_and_their_trouble_is_counted(tmp_path):
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "page.html").write_text(PLAYER)
-    waited = bench.slider_to_frame(tmp_path, moves=12)
-    if "not measured" in waited:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(waited["not measured"])
-    middle, slowest = waited.values()
-    assert 0 < middle <= slowest < 1000
+    found = page_bench.measure_pages(tmp_path, moves=12)
+    if "the built pages" in found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(found["the built pages"]["not measured"])
+    assert 0.1 < found["KB of a page over the wire, gzip"]["page"] < 1
+    assert found["trouble on all pages"] == {"requests to the outside": 1, "page errors": 1}
+    middle, late = found["milliseconds from the player's slider to its frame"].values()
+    assert 0 < middle <= late < 1000
+    assert "no page has" in found["milliseconds of a dream's step, with decoding and reading"]["not measured"]
 
 
 def test_our_scripts_are_small():

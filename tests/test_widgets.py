@@ -7,9 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from latent_dynamics import drift, references
+from latent_dynamics.collection import draw
 from latent_dynamics.widgets import RolloutPlayer, show
-from latent_dynamics.widgets.sprite import pack_frames, unpack_frames
+from latent_dynamics.widgets.sprite import WIDEST, pack_films, pack_frames, unpack_films, unpack_frames
+from latent_dynamics.world_model import WorldModel
 
 E, N, H, W = 2, 6, 8, 10
 
@@ -29,6 +33,18 @@ def player(**changed):
     return RolloutPlayer(**{**dict(zip(names, films())), **changed})
 
 
+def contest(**changed):
+    """A player of two models: "ours" is `films`, and "theirs" is half a degree off throughout."""
+    true, teacher, free, theta_true, theta_teacher, theta_free = films()
+    given = {
+        "teacher": {"ours": teacher, "theirs": teacher[:, ::-1]},
+        "free": {"ours": free, "theirs": free[:, ::-1]},
+        "theta_teacher": {"ours": theta_teacher, "theirs": theta_teacher + 0.2},
+        "theta_free": {"ours": theta_free, "theirs": theta_true + 0.5},
+    }
+    return RolloutPlayer(**{"true": true, "theta_true": theta_true, **given, **changed})
+
+
 def test_frames_survive_the_sprite():
     shown = player().films()
     assert np.abs(shown - np.stack(films()[:3])).max() <= 0.5 / 255 + 1e-6
@@ -37,6 +53,105 @@ def test_frames_survive_the_sprite():
 def test_sprite_keeps_every_frame_in_its_place():
     numbered = np.arange(3 * E * N).reshape(3, E, N, 1, 1) / 255 * np.ones((H, W))
     assert np.allclose(unpack_frames(pack_frames(numbered), numbered.shape), numbered, atol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [N, 500])
+def test_films_keep_every_frame_in_its_place_and_the_sheet_a_width_that_browsers_can_draw(steps):
+    numbered = np.arange(2 * steps).reshape(2, 1, steps, 1, 1) % 256 / 255 * np.ones((2, 100))
+    sheet = pack_films(numbered)
+    assert np.allclose(unpack_films(sheet, numbered.shape), numbered, atol=1e-6)
+    assert int.from_bytes(sheet[16:20], "big") <= WIDEST  # the width, where a PNG keeps it
+
+
+def test_the_model_chosen_is_the_one_shown():
+    shown = contest()
+    assert shown.names == ["ours", "theirs"]
+    assert (shown.model, shown.step) == (0, 4)
+    for model in (1, 0):
+        shown.model = model
+        own = films()[2][:, :: (1, -1)[model]]
+        assert np.abs(shown.films()[2] - own).max() <= 0.5 / 255 + 1e-6
+        assert np.abs(shown.films()[0] - films()[0]).max() <= 0.5 / 255 + 1e-6, "the truth is the same for both"
+        assert np.allclose(shown.angles()[1], (0.1, 0.3)[model])
+    assert np.allclose(shown.angles(1)[2], 0.5)
+
+
+def test_true_frames_are_sent_once_however_many_models():
+    both = np.frombuffer(contest().thetas, "<f4").size
+    one = np.frombuffer(player().thetas, "<f4").size
+    assert (one, both) == (3 * E * N, 5 * E * N)
+    assert len(contest().sprite) < 5.2 / 3 * len(player().sprite)  # noise: no film is smaller than another
+
+
+def test_a_single_model_needs_no_name():
+    assert player().names == [""]
+    assert "free rollout. Below" in player().still().data
+
+
+class Own(WorldModel):
+    """A reader's model, as one writes it first: trainable, and all that it ever dreams is one grey."""
+
+    state_size = 1
+
+    def __init__(self, grey=0.9):
+        super().__init__()
+        self.grey = torch.nn.Parameter(torch.tensor(grey))
+
+    def filter(self, frames, actions):
+        return frames.mean((-1, -2))[..., None]
+
+    def imagine(self, belief, actions, samples=None):
+        return belief[:, None].repeat(1, actions.shape[1], 1)
+
+    def decode(self, states):
+        return self.grey.expand(*states.shape[:-1], *self.frame_shape)
+
+
+@pytest.fixture(scope="module")
+def windows():
+    """Two windows with four steps to predict; the true pole of the second falls before the last."""
+    n, K, horizon = 2, 2, 4
+    lean = torch.tensor([[0.0, 0.02, 0.04, 0.06, 0.08], [0.1, 0.15, 0.19, 0.23, 0.3]], dtype=torch.float64)
+    states = torch.zeros(n, horizon + 1, 4, dtype=torch.float64)
+    states[..., 2] = lean
+    pixels = torch.from_numpy(draw(states[:, [0] * K + [*range(horizon + 1)]].numpy(), workers=1))
+    pushes = torch.ones(n, K + horizon, dtype=torch.int64)
+    alive = lean[:, 1:] < 0.2
+    return drift.Windows(pixels, pushes[:, :K], pushes[:, K:], states, alive, np.arange(n))
+
+
+def test_a_readers_own_model_stands_beside_the_books(windows):
+    shown = RolloutPlayer.of({"nothing moves": references.RepeatLastFrame(), "mine": Own()}, windows)
+    assert shown.lengths == [4, 2]
+    judged = drift.judge(references.RepeatLastFrame(), windows)
+    assert np.allclose(shown.angles()[2, 0], judged.theta[0], atol=1e-4) and np.ptp(judged.theta[0]) < 0.01
+    assert np.allclose(shown.angles()[0, 0], judged.theta_true[0], atol=1e-4)
+    shown.model = 1
+    assert np.abs(shown.films()[2, 0] - 0.9).max() <= 0.5 / 255 + 1e-6
+    assert np.isnan(shown.angles()[2]).all(), "there is no pole in grey"
+
+
+def test_one_model_alone_is_shown_as_among_others(windows):
+    alone = RolloutPlayer.of(references.RepeatLastFrame(), windows)
+    among = RolloutPlayer.of({"nothing moves": references.RepeatLastFrame(), "mine": Own()}, windows)
+    assert np.array_equal(alone.films(), among.films())
+    assert np.array_equal(alone.angles(), among.angles(), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        ({}, "at least one model"),
+        ({"": Own()}, "a name for each"),
+        ({1: Own()}, "a name for each"),
+        ({"mine": object()}, "'mine' is a object without filter, observe, imagine, decode"),
+        ([Own()], "pass {name: model}"),
+        ({"mine": Own(), "yours": Own(1.5)}, "teacher frames of 'yours' range from 1.5.*no sigmoid"),
+    ],
+)
+def test_models_that_cannot_be_shown_are_named(windows, models, message):
+    with pytest.raises(ValueError, match=message):
+        RolloutPlayer.of(models, windows)
 
 
 def test_opens_at_the_first_step_beyond_two_degrees():
@@ -71,6 +186,36 @@ def test_refuses_what_is_not_there(trait, value):
     with pytest.raises(ValueError, match=f"{trait} is {value}; expected a whole number from"):
         setattr(shown, trait, value)
     assert 1 <= shown.step <= N
+
+
+@pytest.mark.parametrize("model", [-1, 2])
+def test_refuses_a_model_that_is_not_there(model):
+    shown = contest()
+    with pytest.raises(ValueError, match=f"model is {model}; expected a whole number from 0 to 1"):
+        shown.model = model
+    assert shown.model == 0
+    with pytest.raises(ValueError, match="from 0 to 0"):
+        player().model = 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"free": films()[2]}, "free: one array, but teacher, theta_teacher, theta_free names models"),
+        ({"theta_free": {"ours": films()[5], "other": films()[5]}}, "theta_free is of the models .'ours', 'other'."),
+        ({"free": {"ours": films()[2], "theirs": films()[2][:, :2]}}, "free frames of 'theirs' have shape"),
+        ({"theta_free": {"ours": films()[5], "theirs": np.zeros(N)}}, "theta_free of 'theirs' has shape"),
+    ],
+)
+def test_bad_input_of_several_models_is_named(changed, message):
+    with pytest.raises(ValueError, match=message):
+        contest(**changed)
+
+
+def test_models_may_be_named_in_any_order():
+    free = films()[2]
+    shown = contest(free={"theirs": free[:, ::-1], "ours": free})
+    assert np.array_equal(shown.films(), contest().films())
 
 
 @pytest.mark.parametrize(
@@ -129,6 +274,13 @@ def test_still_picture_has_its_story_in_words():
     assert "at step 4" in alt
     assert "0.1 degrees" in alt
     assert player().still().data == player().still().data
+
+
+def test_still_picture_tells_how_the_other_models_fare():
+    alt = re.search(r'alt="([^"]*)"', contest().still().data)[1]
+    assert "free rollout of ours. " in alt
+    assert "the free rollout leaves the truth by more than 2 degrees at step 4 and ends 4.0 degrees off" in alt
+    assert "The free rollout of theirs stays within 2 degrees and ends 0.5 degrees off the truth." in alt
 
 
 def test_show_displays_the_widget_and_its_still(capsys):

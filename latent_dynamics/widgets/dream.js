@@ -259,12 +259,12 @@ async function startSession(view, session) {
       session.run = cutTry(session.run, step);
     }
     const { run } = session;
-    if (step < run.dream.length || step < 0) return set({ step: step + 1 });
+    if (step < run.dream.length) return set({ step: step + 1 });
     if (session.busy) return undefined;
     if (over(run)) return set({ playing: false });
     session.busy = true;
     if (run.dream.length === run.actions.length) pushWorld(run, action ?? choose());
-    if (await catchUp()) set({ step: run.actions.length });
+    if (await catchUp()) set({ step: Math.min(step + 1, run.actions.length) });
     session.busy = false;
     if (over(run)) set({ playing: false });
     settle();
@@ -288,7 +288,8 @@ async function startSession(view, session) {
   };
   await load();
   restart();
-  await playOpening();
+  const opened = playOpening();
+  if (!session.world.inKernel) await opened; // Python takes its time: let the reader watch it
   for (const [event, act] of Object.entries(listeners)) model.on(event, act);
 
   /** The telling state: an expert plays until the dream's pole is gone, and the page shows that moment. */
@@ -296,7 +297,8 @@ async function startSession(view, session) {
     const { run } = session;
     for (let n = 0; n < model.get("opening") && !over(run) && !run.fell.dream; n++) {
       pushWorld(run, expertAction(run.truth.at(-1)));
-      if (!await catchUp()) break;
+      if (!await catchUp() && !session.trouble) return; // the reader has taken over
+      if (session.trouble) break;
     }
     const seen = run.dream.findLastIndex((d) => Number.isFinite(d.theta)) + 1;
     set({ step: run.actions.length ? Math.max(1, seen) : first(), history: historyOf(run) });
@@ -389,7 +391,8 @@ async function render({ model, el }) {
   const scene = makeScene("Reality: the true cart and pole");
   const dreamt = dreamPanel();
   const panels = [panel("true", "Reality", scene.node), panel("free", "Dream", dreamt.node)];
-  const legend = element("div", { class: "ld-curve-head" }, element("strong", {}, "Pole angle in degrees"),
+  const gap = element("span", { class: "ld-reading" });
+  const legend = element("div", { class: "ld-curve-head" }, element("strong", {}, "Pole angle in degrees"), gap,
     ...[["true", "reality"], ["free", "dream"]].map(([kind, words]) => element("span", { class: "ld-key" }, element("span", { class: `ld-swatch ld-${kind}`, "aria-hidden": "true" }), words)));
   const trace = angleTrace(session.go);
   const traceBox = element("div", {}, trace.node);
@@ -413,6 +416,7 @@ async function render({ model, el }) {
     panels[0].reading.textContent = run.fell.truth <= step ? `fell at step ${run.fell.truth}` : `pole ${inWords(inDegrees(state[2]))}\u00b0`;
     panels[1].reading.textContent = step <= 0 ? "it sees reality" : run.fell.dream <= step ? `ended at step ${run.fell.dream}`
       : dream ? `pole ${inWords(dream.theta)}\u00b0` : "\u2026";
+    gap.textContent = dream && !(run.fell.truth <= step) && Number.isFinite(dream.theta) ? `${inWords(apart(run, step))}\u00b0 apart` : "";
     trace.draw(run, session.before, step);
     controls.show();
     const now = performance.now();

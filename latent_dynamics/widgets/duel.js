@@ -5,10 +5,10 @@ const SEES = { A: "It sees the true state:", B: "It sees the latent z of this pi
 
 const pageFunction = async (model, { graph, weights }) => prepare(graph, await constantsOf(await neighbour(model, weights)));
 
-/** A number with its sign, and a real minus; nothing has none. */
+/** A number with its sign, and a real minus, but no minus zero. */
 const signed = (value, digits) => {
   const size = Math.abs(value).toFixed(digits);
-  return Number(size) === 0 ? size : (value < 0 ? "\u2212" : "+") + size;
+  return (value < 0 && Number(size) > 0 ? "\u2212" : "+") + size;
 };
 
 const inDegrees = (radians) => (radians * 180) / Math.PI;
@@ -17,8 +17,8 @@ const sideOf = (right) => (right ? "right" : "left");
 const percent = (share) => (share > 0.99 ? "over 99%" : `${Math.round(100 * share)}%`);
 
 /**
- * A game that is computed as far as it is asked for: { at(step) -> { state, right, fallen, agreed }, falls(limit) }. `right` is
- * the probability of pushing right; `agreed` counts the decisions so far that the rule would have taken too.
+ * A game that is computed as far as it is asked for: { at(step) -> { state, right, expert, fallen, agreed, step } }. `right`
+ * is the probability of pushing right; `agreed` counts the decisions so far that the rule would have taken too.
  */
 function makeGame(start, probability, weight) {
   const moments = [];
@@ -36,9 +36,7 @@ function makeGame(start, probability, weight) {
     const last = Math.min(step, moments.length - 1);
     return { ...moments[last], step: last };
   }
-  /** The step at which it falls, if that is within the limit; else Infinity. */
-  const falls = (limit) => (at(limit).fallen ? moments.length - 1 : Infinity);
-  return { at, falls };
+  return { at };
 }
 
 /** Both probabilities as functions of the true state, for each rule. */
@@ -157,12 +155,13 @@ async function render({ model, el }) {
   let games;
   let spoken = -Infinity;
   let waiting = 0;
-  /** New games; asked for step -1, they go on to where the first pole falls. */
+  /** New games under the rule and from the start that are chosen. */
   function deal() {
     const [, , weight] = model.get("rules").find(([name]) => name === model.get("rule"));
     const start = model.get("states")[model.get("start")];
     games = Object.fromEntries(["A", "B"].map((who) => [who, makeGame(start, players[who](model.get("rule")), weight)]));
   }
+  /** Where step -1 leads. */
   function firstFall() {
     let step = 1;
     while (step < limit && !games.A.at(step).fallen && !games.B.at(step).fallen) step += 1;

@@ -223,7 +223,7 @@ const neighbour = (model, reference) => model.widget_manager.get_model(reference
 
 /**
  * A world model as the page runs it: { name, see(frame), begin(code), update(belief, action, code), step(belief, action),
- * decode(belief) }, of a trait that names a PageModel. Its functions answer at once, or with a promise where the
+ * decode(belief), inKernel? }, of a trait that names a PageModel. Its functions answer at once, or with a promise where the
  * kernel has to compute them; so await them.
  */
 async function pageModel(model, reference) {
@@ -258,7 +258,7 @@ function kernelModel(source) {
   });
   source.on("msg:custom", ({ id, error }, buffers) => end(id, error, buffers[0] && floats(buffers[0])));
   source.on("comm_live_update", () => { if (!source.comm_live) for (const id of [...waiting.keys()]) end(id, GONE); });
-  const functions = { name: source.get("name") };
+  const functions = { name: source.get("name"), inKernel: true };
   for (const name of ["see", "begin", "update", "step", "decode"]) functions[name] = call(name);
   return functions;
 }

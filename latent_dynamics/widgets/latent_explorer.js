@@ -4,10 +4,10 @@ const STEP = 0.05; // standard deviations
 
 const pageFunction = async (model, { graph, weights }) => prepare(graph, await constantsOf(await neighbour(model, weights)));
 
-/** A number with its sign, and a real minus; nothing has none. */
+/** A number with its sign, and a real minus, but no minus zero. */
 const signed = (value, digits) => {
   const size = Math.abs(value).toFixed(digits);
-  return Number(size) === 0 ? size : (value < 0 ? "\u2212" : "+") + size;
+  return (value < 0 && Number(size) > 0 ? "\u2212" : "+") + size;
 };
 
 const inDegrees = (radians) => signed((radians * 180) / Math.PI, 1) + "\u00b0";

@@ -98,7 +98,8 @@ function ticks(maximum, wanted) {
 const DASHES = ["none", "9 3 2 3", "14 4"]; // by which the other models' thin curves differ
 
 /** A model's line in the curve: strong where it is the chosen one, else thin. */
-const lineOf = (model, m) => (m === model.get("model") ? { class: "ld-path ld-free" } : { class: "ld-path ld-other", "stroke-dasharray": DASHES[m % 3] });
+const lineOf = (model, m) => (m === model.get("model")
+  ? { class: "ld-path ld-free" } : { class: "ld-path ld-other", "stroke-dasharray": DASHES[m % DASHES.length] });
 
 /** The error curve: |theta error| of both predictions over the step, up to the horizon, and of the other models' dreams. */
 function errorCurve(model, rollouts, onscrub) {

@@ -141,8 +141,9 @@ function fanLines(futures, who, x, y, right) {
   });
   const last = both.at(-1);
   if (last === undefined) return [fan, ...lines];
-  const middle = (y(left[last]) + y(other[last])) / 2;
-  return [fan, ...lines, svgElement("text", { class: "ld-fan-name", x: x(last) + 8, y: middle + (who === "truth" ? 17 : 4) }, who)];
+  const outer = Math.abs(left[last]) > Math.abs(other[last]) ? left[last] : other[last]; // where the dream's name is not
+  const height = who === "truth" ? y(outer) : (y(left[last]) + y(other[last])) / 2;
+  return [fan, ...lines, svgElement("text", { class: "ld-fan-name", x: x(last) + 8, y: height + 4 }, who)];
 }
 
 /** How the pole that was pushed right stands against the other one. */

@@ -30,7 +30,7 @@ TIMES = """async (name) => {
 
 @contextlib.contextmanager
 def opener(browser, folder):
-    """Yield open_page(*widgets, theme="light", **options of a browser context) -> page; no page may have had an error."""
+    """Yield open_page(*widgets, theme="light", **options of a context) -> page; no page may have had an error."""
     contexts = []
 
     def open_page(*widgets, theme="light", **options):
@@ -75,5 +75,5 @@ def check_manners(page):
 def slider_time(page, name):
     """The median time from a slider's move to the new picture, in milliseconds."""
     times = sorted(page.evaluate(TIMES, name))
-    assert times[0] > 0
+    assert times[len(times) // 2] > 0, "nothing was drawn"
     return times[len(times) // 2]

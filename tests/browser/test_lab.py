@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -175,15 +176,20 @@ def step(root):
 
 
 def expect_step(root, wanted):
-    """Wait until a dream or a player stands on a step."""
-    root.page.wait_for_function("([root, wanted]) => root.querySelector('[aria-label=Step]').value === wanted",
-        arg=[root.element_handle(), str(wanted)])
+    """Wait until a player stands on a step."""
+    there = "([root, wanted]) => root.querySelector('[aria-label=Step]').value === wanted"
+    root.page.wait_for_function(there, arg=[root.element_handle(), str(wanted)])
+
+
+def say(root, words):
+    """Wait until a widget says so."""
+    root.locator(".ld-say", has_text=words).wait_for()
 
 
 def press(root, name, wanted):
     """Push a button of a dream, and wait for the step that it leads to."""
     root.get_by_role("button", name=name).click()
-    root.locator(".ld-say", has_text=f"Step {wanted}:").wait_for()
+    say(root, f"Step {wanted}:")
 
 
 def test_the_player_moves_in_the_page_and_in_python(notebook):
@@ -210,11 +216,127 @@ def test_two_displays_of_a_player_stay_in_step(notebook):
     assert notebook.troubles == []
 
 
-def test_the_page_and_the_kernel_dream(notebook):
-    root = notebook.show('live = dream({"a model of mine": Fades(), "nothing moves": RepeatLastFrame()})\nlive')
+MODELS = """
+model = Fades()
+live = dream({"a model of mine": model, "nothing moves": RepeatLastFrame()})
+live"""
+
+
+def show_dream(notebook, code=MODELS):
+    """Run code that displays a dream, and return its root once Python has dreamt the opening."""
+    root = notebook.show(code)
+    say(root, "Step 3:")
+    return root
+
+
+def test_the_kernel_and_the_page_dream_side_by_side(notebook):
+    root = show_dream(notebook)
     assert notebook.python("[page.in_kernel for page in live.page_models]") == [True, False]
-    notebook.wait_for_python("len(live.history['actions'])", 3)
-    notebook.page.screenshot(path="/tmp/w/lab/dream.png")
+    press(root, "One step forward", 4)
+    press(root, "Push right", 5)
+    notebook.wait_for_python("[len(live.history[name]) for name in ('actions', 'theta_true', 'theta_dream')]", [5] * 3)
+    assert notebook.python("live.history['actions'][-1]") == 1
+    root.get_by_label("Model", exact=True).select_option("nothing moves")
+    press(root, "One step forward", 6)
+    notebook.wait_for_python("[live.model, len(live.history['actions'])]", [1, 6])
+    assert notebook.python("len(set(live.history['theta_dream']))") == 1, "nothing moved"
+    assert notebook.troubles == []
+
+
+def test_python_opens_the_eyes_of_a_dream(notebook):
+    root = show_dream(notebook)
+    notebook.wait_for_python("live.history['looked']", [False] * 3)
+    notebook.run("live.look_every = 1")
+    root.locator(".ld-slider-value", has_text="every step").wait_for()
+    notebook.wait_for_python("live.history['looked']", [True] * 3)
+    notebook.run("live.step = 2")
+    say(root, "Step 2:")
+    assert notebook.troubles == []
+
+
+def test_a_model_of_the_plain_interface_dreams(notebook):
+    root = show_dream(notebook, "live = dream({'plain': Plain()})\nlive")
+    press(root, "Push right", 4)
+    press(root, "Push right", 5)
+    notebook.wait_for_python("live.history['actions'][3:]", [1, 1])
+    assert notebook.troubles == []
+
+
+def test_two_displays_of_a_dream_show_one_try_and_either_may_go(notebook):
+    first = show_dream(notebook)
+    second = notebook.show("live")
+    press(first, "One step forward", 4)
+    say(second, "Step 4:")
+    first.locator("xpath=ancestor::*[contains(@class, 'jp-CodeCell')]").locator(".jp-InputPrompt").click()
+    first.page.get_by_role("menubar").get_by_text("Edit").click()
+    first.page.get_by_text("Clear Cell Output").click()
+    first.wait_for(state="detached")
+    notebook.run("live.look_every = 1")
+    notebook.wait_for_python("live.history['looked']", [True] * 4)
+    press(second, "One step forward", 5)
+    assert notebook.troubles == []
+
+
+def test_a_models_own_error_is_shown_and_forgotten(notebook):
+    root = show_dream(notebook)
+    notebook.run("def fail(*_): raise ValueError('it fell asleep')\nmodel.step = fail")
+    root.get_by_role("button", name="One step forward").click()
+    say(root, "The dream stopped: ValueError: it fell asleep.")
+    notebook.run("del model.step")
     press(root, "One step forward", 4)
     notebook.wait_for_python("len(live.history['actions'])", 4)
     assert notebook.troubles == []
+
+
+HURRY = """() => {
+    window.slow = setTimeout;
+    setTimeout = (act, ms, ...rest) => slow(act, ms === 10000 ? 300 : ms, ...rest);
+}"""
+
+
+def test_a_kernel_that_does_not_answer_is_not_waited_for(notebook):
+    root = show_dream(notebook)
+    kernel = notebook.python("__import__('os').getpid()")
+    notebook.page.evaluate(HURRY)
+    os.kill(kernel, signal.SIGSTOP)
+    try:
+        root.get_by_role("button", name="One step forward").click()
+        say(root, "Python has not answered for 10 seconds")
+    finally:
+        os.kill(kernel, signal.SIGCONT)
+        notebook.page.evaluate("() => { setTimeout = slow; }")
+    press(root, "One step forward", 4)
+    assert notebook.troubles == []
+
+
+def test_a_kernel_that_died_is_named_and_its_successor_works(notebook):
+    root = show_dream(notebook)
+    notebook.start("import os; os._exit(1)")
+    notebook.page.get_by_role("button", name="Ok").click()
+    root.get_by_role("button", name="One step forward").click()
+    say(root, "its kernel is gone")
+    notebook.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    notebook.run(PREPARATION)
+    press(show_dream(notebook), "One step forward", 4)
+    notebook.wait_for_python("len(live.history['actions'])", 4)
+    assert notebook.troubles == []
+
+
+def test_the_widgets_follow_the_theme_of_the_lab(notebook):
+    root = notebook.show("player = RolloutPlayer(*films())\nplayer")
+    dream = show_dream(notebook)
+    for theme, dark in (("Dark", True), ("Light", False)):
+        notebook.page.get_by_role("menubar").get_by_text("Settings").click()
+        notebook.page.get_by_text("Theme", exact=True).hover()
+        notebook.page.get_by_text(f"JupyterLab {theme}", exact=True).click()
+        theme_is = "body[data-jp-theme-light=false]" if dark else "body[data-jp-theme-light=true]"
+        notebook.page.wait_for_selector(theme_is, state="attached")
+        for widget in (root, dream):
+            assert (brightness(widget, "backgroundColor") < 60) == dark
+            assert (brightness(widget, "color") > 200) == dark
+        notebook.page.screenshot(path=f"/tmp/w/lab/{theme}.png")
+
+
+def brightness(node, of):
+    """How bright a colour of a node is, from 0 to 255."""
+    return node.evaluate("(node, of) => Math.max(...getComputedStyle(node)[of].match(/\\d+/g).slice(0, 3))", of)

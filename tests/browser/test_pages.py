@@ -67,10 +67,11 @@ def test_player_answers_to_the_mouse(visit, widget_page, over):
         curve = root.locator("svg.ld-curve")
         with changes(root, "canvas", "sentence"):
             curve.click(position={"x": 0.4 * curve.bounding_box()["width"], "y": 60})
-        lines = control(root, "Episode").locator("option").count()
-        for line in [*range(1, lines), 0][: lines if lines > 1 else 0]:
-            with changes(root, "canvas", "curve", "sentence"):
-                control(root, "Episode").select_option(index=line)
+        for name, parts in (("Episode", ("canvas", "curve", "sentence")), ("Model", ("canvas", "curve"))):
+            lines = control(root, name).locator("option").count()
+            for line in [*range(1, lines), 0][: lines if lines > 1 else 0]:
+                with changes(root, *parts):
+                    control(root, name).select_option(index=line)
     assert page.troubles == []
 
 
@@ -90,6 +91,39 @@ def test_player_answers_to_the_keyboard(visit, widget_page):
         control(root, "Go to the first step").focus()
         with changes(root, "canvas", "sentence"):
             page.keyboard.press("Enter")
+
+
+def test_models_are_compared_at_the_step_shown(visit, site):
+    compared = 0
+    for name in pages_with_widgets():
+        for root in players(visit(name)) if "RolloutPlayer" in (site / name).read_text("utf8") else []:
+            entries = root.locator(".ld-curve-models > span")
+            for line in range(entries.count()):
+                control(root, "Model").select_option(index=line)
+                said = look(root)["sentence"]
+                off = [re.fullmatch(r"(.*) ([\d.]+|no pole)", entry).groups() for entry in entries.all_inner_texts()]
+                least = min((error for _, error in off if error != "no pole"), key=float)
+                nearest = [model for model, error in off if error == least]
+                assert root.locator(".ld-nearest").all_inner_texts() == [f"{model} {least}" for model in nearest]
+                assert said.endswith(f"Nearest: {' and '.join(nearest)}.")
+                assert entries.nth(line).locator(".ld-free").count() == 1, "the chosen model's line is the strong one"
+                assert root.locator("svg.ld-curve path.ld-path.ld-other").count() == len(off) - 1
+                compared += 1
+    assert compared, "no player of the book compares models"
+
+
+def test_a_model_is_chosen_by_keyboard_and_its_list_is_large_enough_for_a_finger(visit, widget_page):
+    page = visit(widget_page, has_touch=True, is_mobile=True, viewport=PHONE)
+    for root in players(page):
+        chooser = control(root, "Model")
+        if not chooser.count():
+            continue
+        assert chooser.bounding_box()["height"] >= 24, "too small for a finger"
+        chooser.focus()
+        with changes(root, "canvas", "curve"):
+            page.keyboard.press("ArrowDown")
+        with changes(root, "canvas", "curve"):
+            page.keyboard.press("ArrowUp")
 
 
 def test_player_plays_and_pauses(visit, widget_page):
