@@ -1,4 +1,4 @@
-"""What the built pages cost a reader: bytes, seconds until widgets answer, milliseconds a frame (part of `make bench`)."""
+"""What the built pages cost a reader: bytes, seconds until widgets answer, milliseconds a frame (see `make bench`)."""
 
 import gzip
 import json

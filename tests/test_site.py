@@ -204,10 +204,10 @@ def test_a_picture_of_many_colours_and_one_with_holes_stay():
         assert small_pictures.smaller(png(picture)) == png(picture)
 
 
-def test_still_pictures_get_smaller_and_the_rest_of_the_page_stays(ramp):
+def test_still_pictures_become_files_beside_the_page_and_the_rest_of_it_stays(ramp, tmp_path):
     inline = "data:image/png;base64," + base64.b64encode(png(ramp)).decode()
     page = "<img src='{}'><noscript><img src='{}'></noscript>{}"
-    small = small_pictures.smaller_stills(page.format(inline, inline, "end"))
-    start, end = page.format(inline, "|", "end").split("|")
-    assert small.startswith(start) and small.endswith(end)
-    assert len(small) < 0.7 * len(page.format(inline, inline, ""))
+    changed = small_pictures.stills_aside(page.format(inline, inline, "end"), tmp_path, "../_images/")
+    (file,) = tmp_path.iterdir()
+    assert changed == page.format(inline, f"../_images/{file.name}", "end")
+    assert abs(pixels(file.read_bytes()) - ramp[..., :3]).max() <= 2

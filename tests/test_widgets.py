@@ -15,6 +15,7 @@ from latent_dynamics.widgets import RolloutPlayer, show
 from latent_dynamics.widgets.sprite import WIDEST, pack_films, pack_frames, unpack_films, unpack_frames
 from latent_dynamics.world_model import WorldModel
 
+ROUNDED = 0.5 / 63 + 0.5 / 255 + 1e-6  # a sprite's grey levels
 E, N, H, W = 2, 6, 8, 10
 
 
@@ -47,19 +48,19 @@ def contest(**changed):
 
 def test_frames_survive_the_sprite():
     shown = player().films()
-    assert np.abs(shown - np.stack(films()[:3])).max() <= 0.5 / 255 + 1e-6
+    assert np.abs(shown - np.stack(films()[:3])).max() <= ROUNDED
 
 
 def test_sprite_keeps_every_frame_in_its_place():
-    numbered = np.arange(3 * E * N).reshape(3, E, N, 1, 1) / 255 * np.ones((H, W))
-    assert np.allclose(unpack_frames(pack_frames(numbered), numbered.shape), numbered, atol=1e-6)
+    numbered = np.arange(3 * E * N).reshape(3, E, N, 1, 1) / 63 * np.ones((H, W))
+    assert np.allclose(unpack_frames(pack_frames(numbered), numbered.shape), numbered, atol=ROUNDED - 0.5 / 63)
 
 
 @pytest.mark.parametrize("steps", [N, 500])
 def test_films_keep_every_frame_in_its_place_and_the_sheet_a_width_that_browsers_can_draw(steps):
-    numbered = np.arange(2 * steps).reshape(2, 1, steps, 1, 1) % 256 / 255 * np.ones((2, 100))
+    numbered = np.arange(2 * steps).reshape(2, 1, steps, 1, 1) % 64 / 63 * np.ones((2, 100))
     sheet = pack_films(numbered)
-    assert np.allclose(unpack_films(sheet, numbered.shape), numbered, atol=1e-6)
+    assert np.allclose(unpack_films(sheet, numbered.shape), numbered, atol=ROUNDED - 0.5 / 63)
     assert int.from_bytes(sheet[16:20], "big") <= WIDEST  # the width, where a PNG keeps it
 
 
@@ -70,8 +71,8 @@ def test_the_model_chosen_is_the_one_shown():
     for model in (1, 0):
         shown.model = model
         own = films()[2][:, :: (1, -1)[model]]
-        assert np.abs(shown.films()[2] - own).max() <= 0.5 / 255 + 1e-6
-        assert np.abs(shown.films()[0] - films()[0]).max() <= 0.5 / 255 + 1e-6, "the truth is the same for both"
+        assert np.abs(shown.films()[2] - own).max() <= ROUNDED
+        assert np.abs(shown.films()[0] - films()[0]).max() <= ROUNDED, "the truth is the same for both"
         assert np.allclose(shown.angles()[1], (0.1, 0.3)[model])
     assert np.allclose(shown.angles(1)[2], 0.5)
 
@@ -127,7 +128,7 @@ def test_a_readers_own_model_stands_beside_the_books(windows):
     assert np.allclose(shown.angles()[2, 0], judged.theta[0], atol=1e-4) and np.ptp(judged.theta[0]) < 0.01
     assert np.allclose(shown.angles()[0, 0], judged.theta_true[0], atol=1e-4)
     shown.model = 1
-    assert np.abs(shown.films()[2, 0] - 0.9).max() <= 0.5 / 255 + 1e-6
+    assert np.abs(shown.films()[2, 0] - 0.9).max() <= ROUNDED
     assert np.isnan(shown.angles()[2]).all(), "there is no pole in grey"
 
 

@@ -1,9 +1,10 @@
 """Figures at a third of their size: a figure has few colours, and a palette of 256 holds them.
 
-The same for the still pictures that wait within a page for readers without JavaScript.
+The still pictures that wait within a page for readers without JavaScript are put beside it: only they load them.
 """
 
 import base64
+import hashlib
 import io
 import re
 from pathlib import Path
@@ -32,13 +33,17 @@ def smaller(png):
     return min(png, file.getvalue(), key=len)
 
 
-def smaller_stills(page):
-    """The HTML of a page with its still pictures made smaller."""
+def stills_aside(page, folder, address):
+    """The HTML of a page whose still pictures have become files in `folder`, which the page finds at `address`."""
 
-    def shrink(found):
-        return found[1] + base64.b64encode(smaller(base64.b64decode(found[2]))).decode()
+    def put(found):
+        picture = smaller(base64.b64decode(found[2]))
+        name = f"{hashlib.sha256(picture).hexdigest()[:32]}.png"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(picture)
+        return f"{address}{name}"
 
-    return STILL.sub(lambda still: INLINE.sub(shrink, still[0]), page)
+    return STILL.sub(lambda still: INLINE.sub(put, still[0]), page)
 
 
 def rewrite(path, old, new):
@@ -57,7 +62,9 @@ def shrink_all(app, exception):
     for name in sorted(app.env.found_docs):
         path = out / f"{name}.html"
         if path.exists():
-            rewrite(path, old := path.read_bytes(), smaller_stills(old.decode("utf8")).encode("utf8"))
+            address = "../" * name.count("/") + "_images/"
+            page = stills_aside((old := path.read_bytes()).decode("utf8"), out / "_images", address)
+            rewrite(path, old, page.encode("utf8"))
 
 
 def setup(app):

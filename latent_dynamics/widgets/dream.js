@@ -68,9 +68,11 @@ function angleTrace(onscrub) {
   const marker = svgElement("line", { class: "ld-now" });
   let x = () => 0;
   let from = 0;
+  let wide = 600;
 
   function draw(run, before, step) {
-    const width = Math.max(220, svg.parentElement?.clientWidth || 600);
+    wide = svg.parentElement?.clientWidth || wide; // none while JupyterLab changes its theme
+    const width = Math.max(220, wide);
     const [right, bottom] = [width - margin.right, height - margin.bottom];
     from = -run.context.length;
     const last = Math.max(40, run.actions.length, before?.actions.length ?? 0);

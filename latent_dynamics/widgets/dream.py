@@ -79,12 +79,7 @@ class Dream(BookWidget):
     @classmethod
     def of(cls, models, episodes, numbers, first=10, context=10, **settings):
         """Begin at step `first` of the episodes of these numbers, whose recorded pushes are the context."""
-        numbers = np.asarray(numbers)
-        if (episodes.lengths[numbers] < first + context).any():
-            raise ValueError(f"a context of {context} steps from step {first} is longer than one of these episodes")
-        pushes = episodes.first_steps[numbers, None] + first + np.arange(context)
-        states = episodes.states[episodes.first_frames[numbers] + first]
-        return cls(models, states, episodes.actions[pushes], **settings)
+        return cls(models, *recorded_starts(episodes, numbers, first, context), **settings)
 
     @t.validate("model", "start")
     def _check_choice(self, proposal):
@@ -102,6 +97,15 @@ class Dream(BookWidget):
         return dream_still(*run, context=len(start["actions"]), title=self.title or name)
 
 
+def recorded_starts(episodes, numbers, first=10, context=10):
+    """Return states (B, 4) at step `first` of these episodes, and the pushes (B, K) that follow in each."""
+    numbers = np.asarray(numbers)
+    if (episodes.lengths[numbers] < first + context).any():
+        raise ValueError(f"a context of {context} steps from step {first} is longer than one of these episodes")
+    pushes = episodes.first_steps[numbers, None] + first + np.arange(context)
+    return episodes.states[episodes.first_frames[numbers] + first], episodes.actions[pushes]
+
+
 def _checked_starts(states, actions):
     if states.ndim != 2 or states.shape[1] != 4 or len(states) == 0:
         raise ValueError(f"states have shape {states.shape}; expected (B, 4): where each start's context begins")
@@ -117,7 +121,7 @@ def _checked_starts(states, actions):
 @torch.no_grad()
 def opening(model, start, steps):
     """Play what the widget opens with: frames of truth and dream (N + 1, H, W), their angles in degrees (N + 1,)."""
-    state, pushes = torch.tensor(start["state"], dtype=torch.float64)[None], torch.tensor(start["actions"])
+    state, pushes = torch.tensor(start["state"], dtype=torch.float64)[None], torch.as_tensor(start["actions"])
     states = [state]
     for push in pushes:
         states.append(step(states[-1], push))

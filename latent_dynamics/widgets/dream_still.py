@@ -46,6 +46,6 @@ def _alt_text(steps, angles, context):
     end = "shows no pole that can be read" if np.isnan(angles[1][-1]) else f"shows {angles[1][-1]:.1f} degrees"
     return (
         f"Film strips at steps {', '.join(map(str, steps))} of the real cart and pole, and of what a model dreams "
-        f"after {context} pushes that it saw. Below, the two pole angles: {fate}. At the last step the dream {end}, reality "
-        f"{angles[0][-1]:.1f} degrees."
+        f"after {context} pushes that it saw. Below, the two pole angles: {fate}. At the last step the dream {end}, "
+        f"reality {angles[0][-1]:.1f} degrees."
     )

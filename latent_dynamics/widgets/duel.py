@@ -17,8 +17,7 @@ from ..collection import draw
 from ..controllers import TIME_LIMIT
 from ..preprocessing import from_bytes
 from .base import BookWidget, noscript_figure, source
-from .page_function import page_function
-from .page_model import rounded
+from .page_model import page_function, rounded
 
 RULES = {"fair": 0.0, "unfair": 0.5}  # seconds: how much of theta_dot the rule adds to theta
 WORDS = {"fair": "fair: the side to which the pole leans", "unfair": "unfair: lean and turning"}

@@ -16,8 +16,7 @@ from ..collection import draw
 from ..preprocessing import from_bytes
 from ..reader import degrees, limits, measure, read
 from .base import BookWidget, noscript_figure, source
-from .page_function import page_function
-from .page_model import rounded
+from .page_model import page_function, rounded
 
 KEPT = 200  # training latents that travel with the page
 

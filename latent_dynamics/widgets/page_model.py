@@ -16,6 +16,7 @@ from .base import BookWidget
 from .trace import CannotBeExported, trace
 
 FUNCTIONS = ("see", "begin", "update", "step", "decode")
+LARGE = 20_000  # weights in a matrix
 _kept = {}  # by content: models that share an encoder share its weights in the page
 
 
@@ -65,7 +66,7 @@ class PageModel(BookWidget):
         return page
 
     def _answer(self, _, message, buffers):
-        """Compute what the page asks for, or say why not: {id, call} and float32 numbers -> {id, error?} and float32 numbers."""
+        """Compute what the page asks for by {id, call} and buffers of float32, or say why not by {id, error}."""
         if message.get("call") not in FUNCTIONS:
             return
         try:
@@ -82,13 +83,22 @@ class PageModel(BookWidget):
 
 
 def rounded(model):
-    """Return a copy of the model with every weight rounded to half precision, as the page's are."""
+    """Return a copy of the model with its weights rounded as the page's are: to half precision, large matrices coarser.
+
+    Where thousands of weights are added up, their errors average out: seven bits of fraction do, and pack better.
+    """
     model = copy.deepcopy(model)
     with torch.no_grad():
         for values in model.state_dict().values():
             if values.is_floating_point():
-                values.copy_(values.half())
+                halves = values.half().numpy()
+                values.copy_(torch.from_numpy(_seven_bits(halves) if values.numel() > LARGE else halves))
     return model
+
+
+def _seven_bits(halves):
+    """Round the fractions of half-precision numbers from ten bits to seven."""
+    return ((halves.view(np.uint16) + 4) & 0xFFF8).astype(np.uint16).view(np.float16)
 
 
 def exported(model):
@@ -111,12 +121,18 @@ def exported(model):
         "step": (belief, action),
         "decode": (belief,),
     }
-    functions = {}
-    for name, inputs in examples.items():
-        graph = trace(getattr(model, name), *inputs)
-        weights = Weights.of(graph.pop("constants"))
-        functions[name] = {"graph": graph, "weights": f"IPY_MODEL_{weights.model_id}"}
-    return functions
+    return {name: page_function(getattr(model, name), *inputs) for name, inputs in examples.items()}
+
+
+def page_function(function, *examples):
+    """Export a function of a batch of one: {"graph", "weights"}, to be sent as a trait or as a part of one.
+
+    Raises trace.CannotBeExported where the page's engine cannot follow.
+    """
+    with torch.no_grad():
+        graph = trace(function, *examples)
+    weights = Weights.of(graph.pop("constants"))
+    return {"graph": graph, "weights": f"IPY_MODEL_{weights.model_id}"}
 
 
 def _defines(model, name):

@@ -5,15 +5,16 @@ import io
 import numpy as np
 from PIL import Image
 
+GREYS = 63  # steps from black to white: finer ones are fainter than what the reader of angles takes for ink
 WIDEST = 16_384  # pixels: every browser can draw a sheet as wide as this
 
 
 def pack_frames(films):
-    """Pack F films (F, E, N, H, W), floats in [0, 1], into the bytes of one grey PNG, rounded to 1/255.
+    """Pack F films (F, E, N, H, W), floats in [0, 1], into the bytes of one grey PNG, rounded to 1/63.
 
     Down the sheet run the N steps, across it the E episodes and within each its F films.
     """
-    films = np.rint(np.asarray(films) * 255).astype(np.uint8)
+    films = _bytes(films)
     F, E, N, H, W = films.shape
     return _png(films.transpose(2, 3, 1, 0, 4).reshape(N * H, E * F * W))  # (N, H, E, F, W) -> (N*H, E*F*W)
 
@@ -31,7 +32,7 @@ def pack_films(films):
     A film changes little from step to step, and PNG finds what repeats within a row: some films take a fifth less so.
     A sheet is as wide as a film is long, and folded where that would be too wide.
     """
-    films = np.rint(np.asarray(films) * 255).astype(np.uint8)
+    films = _bytes(films)
     N, H, W = films.shape[-3:]
     columns = min(N, max(1, WIDEST // W))
     frames = films.reshape(-1, H, W)
@@ -46,6 +47,10 @@ def unpack_films(png, shape):
     H, W = shape[-2:]
     frames = sheet.reshape(-1, H, sheet.shape[1] // W, W).transpose(0, 2, 1, 3).reshape(-1, H, W)
     return frames[: int(np.prod(shape[:-2]))].reshape(shape).astype(np.float32) / 255
+
+
+def _bytes(films):
+    return np.rint(np.rint(np.asarray(films) * GREYS) * (255 / GREYS)).astype(np.uint8)
 
 
 def _png(sheet):

@@ -131,10 +131,10 @@ def server(tmp_path_factory):
 
 def _environment(folder):
     """The environment of a server whose files all lie in `folder`, and whose kernel imports this package."""
-    places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime"}
-    places |= {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}
+    names = ("JUPYTER_CONFIG", "JUPYTER_DATA", "JUPYTER_RUNTIME", "JUPYTERLAB_SETTINGS", "JUPYTERLAB_WORKSPACES")
+    places = {f"{name}_DIR": str(folder / name.partition("_")[2].lower()) for name in names}
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, **{name: str(folder / place) for name, place in places.items()}}
+    return {**os.environ, **places, "IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": path}
 
 
 def _address(process, folder, patience=60):
@@ -197,7 +197,7 @@ def test_the_player_moves_in_the_page_and_in_python(notebook):
     assert step(root) == notebook.python("player.step") == 4
     root.focus()
     notebook.page.keyboard.press("ArrowRight")
-    assert step(root) == 5
+    expect_step(root, 5)
     notebook.wait_for_python("player.step", 5)
     root.get_by_label("Step", exact=True).fill("2")
     notebook.wait_for_python("player.step", 2)
@@ -288,6 +288,41 @@ def test_a_models_own_error_is_shown_and_forgotten(notebook):
     assert notebook.troubles == []
 
 
+def test_the_widgets_follow_the_theme_of_the_lab(notebook):
+    player = notebook.show("player = RolloutPlayer(*films())\nplayer")
+    dream = show_dream(notebook)
+    width = trace_width(dream)
+    for theme in ("Dark", "Light"):
+        choose_theme(notebook.page, theme)
+        for root in (player, dream):
+            assert (brightness(root, "backgroundColor") < 60) == (theme == "Dark")
+            assert (brightness(root, "color") > 200) == (theme == "Dark")
+        assert trace_width(dream) == width
+    assert notebook.troubles == []
+
+
+def choose_theme(page, name):
+    """Choose a theme by the menu of JupyterLab, and wait until its colours are there."""
+    page.get_by_role("menubar").get_by_text("Settings").click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text(f"JupyterLab {name}", exact=True).click()
+    page.wait_for_function(THEMED, arg=name)
+
+
+THEMED = """(name) => document.body.dataset.jpThemeName === `JupyterLab ${name}`
+    && getComputedStyle(document.body).getPropertyValue("--jp-layout-color1")"""
+
+
+def brightness(node, of):
+    """How bright a colour of a node is, from 0 to 255."""
+    return node.evaluate("(node, of) => Math.max(...getComputedStyle(node)[of].match(/\\d+/g).slice(0, 3))", of)
+
+
+def trace_width(root):
+    """How wide the curve of a dream is drawn, in pixels."""
+    return int(root.locator(".ld-trace").get_attribute("width"))
+
+
 HURRY = """() => {
     window.slow = setTimeout;
     setTimeout = (act, ms, ...rest) => slow(act, ms === 10000 ? 300 : ms, ...rest);
@@ -320,23 +355,3 @@ def test_a_kernel_that_died_is_named_and_its_successor_works(notebook):
     press(show_dream(notebook), "One step forward", 4)
     notebook.wait_for_python("len(live.history['actions'])", 4)
     assert notebook.troubles == []
-
-
-def test_the_widgets_follow_the_theme_of_the_lab(notebook):
-    root = notebook.show("player = RolloutPlayer(*films())\nplayer")
-    dream = show_dream(notebook)
-    for theme, dark in (("Dark", True), ("Light", False)):
-        notebook.page.get_by_role("menubar").get_by_text("Settings").click()
-        notebook.page.get_by_text("Theme", exact=True).hover()
-        notebook.page.get_by_text(f"JupyterLab {theme}", exact=True).click()
-        theme_is = "body[data-jp-theme-light=false]" if dark else "body[data-jp-theme-light=true]"
-        notebook.page.wait_for_selector(theme_is, state="attached")
-        for widget in (root, dream):
-            assert (brightness(widget, "backgroundColor") < 60) == dark
-            assert (brightness(widget, "color") > 200) == dark
-        notebook.page.screenshot(path=f"/tmp/w/lab/{theme}.png")
-
-
-def brightness(node, of):
-    """How bright a colour of a node is, from 0 to 255."""
-    return node.evaluate("(node, of) => Math.max(...getComputedStyle(node)[of].match(/\\d+/g).slice(0, 3))", of)
