@@ -13,7 +13,8 @@ from .sketch import Sketch
 from .what_if import WhatIf
 
 __all__ = [
-    "Choose", "CropExplorer", "Dream", "Duel", "LatentExplorer", "PageModel", "RolloutPlayer", "Sketch", "WhatIf", "show",
+    "Choose", "CropExplorer", "Dream", "Duel", "LatentExplorer", "PageModel", "RolloutPlayer", "Sketch", "WhatIf",
+    "show",
 ]  # fmt: skip
 
 
