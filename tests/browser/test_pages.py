@@ -228,6 +228,18 @@ def test_widgets_follow_the_theme(visit, widget_page):
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
 
 
+def test_every_widget_is_dark_in_the_dark_and_light_in_the_light(visit, widget_page):
+    for scheme in ("dark", "light"):
+        page = visit(widget_page, color_scheme=scheme)
+        for root in page.locator(".ld").all():
+            paper, ink = root.evaluate("""(node) => {
+                const { backgroundColor, color } = getComputedStyle(node);
+                return [backgroundColor, color].map((text) => Number(text.match(/\\d+/)[0]));
+            }""")
+            dim, bright = (paper, ink) if scheme == "dark" else (ink, paper)
+            assert dim < 60 < 180 < bright, f"{root.get_attribute('class')} in the {scheme}"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_accessibility_finding(visit, any_page, scheme):
     from axe_playwright_python.sync_playwright import Axe
