@@ -164,7 +164,7 @@ SHAPES_OF = {
 
 @pytest.mark.parametrize("shape", list(SHAPES_OF))
 @pytest.mark.skipif(
-    shutil.which("node") is None, reason="needs node; in the page tests/browser/test_questions.py draws them"
+    shutil.which("node") is None, reason="needs node; in the page tests/browser/test_question_widgets.py draws them"
 )
 def test_shapes_are_told_apart(shape):
     script = (FOLDER / "sketch.js").read_text("utf8").replace("export default", "const widget =")

@@ -14,6 +14,7 @@ function makeModel(traits, widget_manager) {
   const tell = (event, ...values) => (listeners[event] ?? []).slice().forEach((act) => act(...values));
   return {
     widget_manager,
+    comm_live: false, // there is no kernel
     get: (name) => traits[name],
     set(name, value) {
       if (Object.is(traits[name], value)) return;

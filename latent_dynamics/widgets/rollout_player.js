@@ -108,7 +108,7 @@ function errorCurve(model, rollouts, onscrub) {
   let x, y;
 
   function layout() {
-    const width = Math.max(200, svg.parentElement?.clientWidth || 600);
+    const width = Math.max(200, svg.parentElement?.clientWidth || Number(svg.getAttribute("width")) || 600);
     const last = rollouts.last();
     const errors = [];
     for (let n = 1; n <= last; n++) errors.push(rollouts.error(1, n), ...rollouts.names.map((_, m) => rollouts.error(2, n, m)));

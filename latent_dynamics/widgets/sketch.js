@@ -131,7 +131,7 @@ function drawingBoard(model, onstroke, onlift) {
   }
 
   function layout() {
-    width = Math.max(220, svg.parentElement?.clientWidth || 600);
+    width = Math.max(220, svg.parentElement?.clientWidth || Number(svg.getAttribute("width")) || 600);
     const [first, last] = [xs[0], xs.at(-1)];
     x = (i) => MARGIN.left + ((xs[i] - first) / (last - first)) * (width - MARGIN.left - MARGIN.right);
     furnish(svg, { width, viewBox: `0 0 ${width} ${HEIGHT}` }, []);

@@ -80,7 +80,7 @@ function fanCurve(onscrub) {
   let x = (n) => n;
 
   function layout({ truth, dream }) {
-    const width = Math.max(200, svg.parentElement?.clientWidth || 600);
+    const width = Math.max(200, svg.parentElement?.clientWidth || Number(svg.getAttribute("width")) || 600);
     const [left, right, bottom] = [36, width - 52, HEIGHT - 34];
     const angles = [...truth, ...dream].flatMap(({ thetas }) => thetas).filter(Number.isFinite);
     const [low, high] = [Math.min(...angles, -1), Math.max(...angles, 1)];
