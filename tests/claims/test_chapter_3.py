@@ -101,8 +101,8 @@ def test_the_reader_reads_real_frames_and_most_reconstructions(mixed, drawn):
         assert reader.degrees((seen.theta - truth).abs())[seen.valid].median() < 0.3
 
 
-def test_the_angle_is_in_z_within_a_fifth_of_a_degree(network_error):
-    assert network_error <= 0.2
+def test_the_angle_is_in_z_within_a_quarter_of_a_degree(network_error):
+    assert network_error <= 0.25
 
 
 def test_training_put_it_there_an_untrained_encoder_and_pca_of_equal_size_hold_less(mixed, main, network_error):
