@@ -7,7 +7,8 @@ import numpy as np
 
 from .browser import NoBrowser, chromium, served
 
-READY = "[...document.querySelectorAll('.ld-widget')].every((place) => place.firstChild)"
+READY = """[...document.querySelectorAll('script[type$="widget-view+json"]')].every(
+    (view) => view.previousSibling?.firstChild)"""
 SLIDE = """async (root, moves) => {
     const slider = root.querySelector('[aria-label="Step"]');
     const sentence = root.querySelector('[aria-live=polite]');  // it is written last, when the films are drawn

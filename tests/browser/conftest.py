@@ -11,9 +11,10 @@ import pytest
 from built_book import SITE, built_pages, pages_with_widgets
 
 LOCAL = ("file:", "data:", "blob:", "about:", "http://127.0.0.1:")
-READY = """async () => {
-    await window.MathJax?.startup?.promise;
-    return ![...document.querySelectorAll('.ld-widget')].some((place) => !place.firstChild);
+READY = """() => {  // no promise: that would count as true
+    const places = [...document.querySelectorAll('.ld-widget')];
+    const views = document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]');
+    return places.length === views.length && places.every((place) => place.firstChild);
 }"""
 
 
@@ -90,6 +91,7 @@ def visit(browser, site, http_root):
         context.route("**/*", gate)
         page.goto((site / path).as_uri() if over == "file" else http_root + path)
         if options.get("java_script_enabled", True):
+            page.evaluate("async () => { await window.MathJax?.startup?.promise }")
             page.wait_for_function(READY)
         return page
 

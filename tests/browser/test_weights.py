@@ -6,7 +6,8 @@ import pytest
 from built_book import SITE, pages_with_widgets
 
 NOTE = "could not start"
-READY = "[...document.querySelectorAll('.ld-widget')].every((place) => place.firstChild)"
+READY = """[...document.querySelectorAll('script[type$="widget-view+json"]')].every(
+    (view) => view.previousSibling?.firstChild)"""
 WITH_WEIGHTS = [page for page in pages_with_widgets() if '"aside"' in (SITE / page).read_text("utf8")]
 
 
