@@ -137,3 +137,20 @@ function onThemeChange(change) {
   media.addEventListener("change", change);
   return () => { observer.disconnect(); media.removeEventListener("change", change); };
 }
+
+/** What a step says: one line to see, always up to date, and one to hear, politely: while things move, once a second. */
+function statusLine() {
+  const seen = element("p", { class: "ld-say", "aria-hidden": "true" });
+  const heard = element("p", { class: "ld-heard", "aria-live": "polite" });
+  let last = -Infinity;
+  let waiting = 0;
+  const say = (text, moving) => {
+    seen.textContent = text;
+    clearTimeout(waiting);
+    const speak = () => { last = performance.now(); heard.textContent = text; };
+    const wait = moving && heard.textContent ? last + 1000 - performance.now() : 0;
+    if (wait > 0) waiting = setTimeout(speak, wait);
+    else speak();
+  };
+  return { nodes: [seen, heard], say };
+}

@@ -275,7 +275,7 @@ async function startSession(view, session) {
   const clock = metronome(() => 50 * model.get("speed"), () => forward());
   const playOrPause = () => {
     if (!model.get("playing")) { clock.stop(); return settle(); }
-    if (over(session.run) && model.get("step") >= session.run.actions.length) restart();
+    if ((over(session.run) || session.run.fell.dream) && model.get("step") >= session.run.actions.length) restart();
     clock.start();
   };
   const changeModel = async () => {
@@ -399,12 +399,11 @@ async function render({ model, el }) {
   const trace = angleTrace(session.go);
   const traceBox = element("div", {}, trace.node);
   const controls = dreamControls(model, session);
-  const sentence = element("p", { class: "ld-say", "aria-live": "polite" });
+  const status = statusLine();
   const root = element("div", { class: "ld ld-dream", role: "group", tabindex: 0, "aria-label": `Live dream. ${model.get("title")}` });
   if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
-  root.append(element("div", { class: "ld-films" }, ...panels.map((p) => p.node)), legend, traceBox, controls.node, sentence);
+  root.append(element("div", { class: "ld-films" }, ...panels.map((p) => p.node)), legend, traceBox, controls.node, ...status.nodes);
   el.replaceChildren(root);
-  let spoken = 0;
 
   function drawNow() {
     const { run } = session;
@@ -421,27 +420,29 @@ async function render({ model, el }) {
     gap.textContent = dream && !(run.fell.truth <= step) && Number.isFinite(dream.theta) ? `${inWords(apart(run, step))}\u00b0 apart` : "";
     trace.draw(run, session.before, step);
     controls.show();
-    const now = performance.now();
-    if (model.get("playing") && now - spoken < 1000) return;
-    spoken = now;
-    sentence.textContent = session.trouble ? `The dream stopped: ${session.trouble}.` : sentenceOf(run, step);
+    status.say(session.trouble ? `The dream stopped: ${session.trouble}.` : sentenceOf(run, step), model.get("playing"));
   }
 
   const ask = oncePerFrame(drawNow);
   session.views.add(ask);
+  const arrow = (event) => ["ArrowLeft", "ArrowRight"].indexOf(event.key);
+  const push = (event, down) => { session.hold(arrow(event), down); if (down) event.preventDefault(); };
   keepKeys(root, (event) => {
-    if (event.target.closest("select, input, button") && event.key !== "Escape") return;
-    if (event.key === "ArrowLeft" || event.key === "ArrowRight") session.hold(event.key === "ArrowLeft" ? 0 : 1, true);
-    else if (event.key === " ") session.set({ playing: !model.get("playing") });
+    // Arrows push, whatever was pressed last; lists and sliders have them for themselves while nothing plays.
+    if (arrow(event) >= 0 && (model.get("playing") || !event.target.closest("select, input"))) return push(event, true);
+    if (event.target.closest("select, input, button")) return;
+    if (event.key === " ") session.set({ playing: !model.get("playing") });
     else if (event.key === "r") session.restart();
     else if (event.key === ".") session.forward();
     else if (event.key === ",") session.go(model.get("step") - 1);
     else return;
     event.preventDefault();
   });
-  root.addEventListener("keyup", (event) => {
-    if (event.key === "ArrowLeft" || event.key === "ArrowRight") session.hold(event.key === "ArrowLeft" ? 0 : 1, false);
-  });
+  root.addEventListener("keyup", (event) => { if (arrow(event) >= 0) push(event, false); });
+  const elsewhere = (event) => { // a reader who has clicked beside the widget still plays
+    if (event.target === document.body && arrow(event) >= 0 && model.get("playing")) push(event, event.type === "keydown");
+  };
+  for (const kind of ["keydown", "keyup"]) document.addEventListener(kind, elsewhere);
   const resize = new ResizeObserver(ask);
   resize.observe(traceBox);
   const forgetTheme = onThemeChange(ask);
@@ -449,6 +450,7 @@ async function render({ model, el }) {
 
   return () => {
     session.views.delete(ask);
+    for (const kind of ["keydown", "keyup"]) document.removeEventListener(kind, elsewhere);
     ask.cancel();
     resize.disconnect();
     forgetTheme();

@@ -46,7 +46,7 @@ class Dream(BookWidget):
     model = t.Int(0, help="model shown, from 0").tag(sync=True)
     start = t.Int(0, help="start shown, from 0").tag(sync=True)
     look_every = t.Enum(LOOKS, 0).tag(sync=True)
-    driver = t.Enum(DRIVERS, "you").tag(sync=True)
+    driver = t.Enum(DRIVERS, "expert", help="until the reader pushes").tag(sync=True)
     speed = t.Enum(SPEEDS, 0.25).tag(sync=True)
     step = t.Int(0, help="step shown; below 0 the model sees").tag(sync=True)
     playing = t.Bool(False).tag(sync=True)

@@ -146,15 +146,13 @@ async function render({ model, el }) {
 
   const panels = { A: playerPanel("A"), B: playerPanel("B") };
   const controls = makeControls(model, set, go);
-  const sentence = element("p", { class: "ld-say", "aria-live": "polite" });
+  const status = statusLine();
   const root = element("div", { class: "ld ld-duel", role: "group", tabindex: 0, "aria-label": `Controller duel. ${model.get("title")}` });
   if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
-  root.append(element("div", { class: "ld-players" }, panels.A.node, panels.B.node), controls.node, sentence);
+  root.append(element("div", { class: "ld-players" }, panels.A.node, panels.B.node), controls.node, ...status.nodes);
   el.replaceChildren(root);
 
   let games;
-  let spoken = -Infinity;
-  let waiting = 0;
   /** New games under the rule and from the start that are chosen. */
   function deal() {
     const [, , weight] = model.get("rules").find(([name]) => name === model.get("rule"));
@@ -175,16 +173,7 @@ async function render({ model, el }) {
     const now = { A: games.A.at(step), B: games.B.at(step) };
     for (const who of ["A", "B"]) panels[who].show(now[who]);
     controls.show(Math.min(limit, Math.max(50, 50 * Math.ceil((step + 1) / 50))));
-    say(duelInWords(step, now));
-  }
-
-  // While it plays, or a slider is dragged, a screen reader would fall behind: then one sentence a second is enough.
-  function say(words) {
-    clearTimeout(waiting);
-    const wait = sentence.textContent ? Math.max(0, spoken + 1000 - performance.now()) : 0;
-    const speak = () => { spoken = performance.now(); sentence.textContent = words; };
-    if (wait) waiting = setTimeout(speak, wait);
-    else speak();
+    status.say(duelInWords(step, now), true); // a slider that is dragged is as quick as play
   }
 
   const clock = metronome(() => model.get("speed"), () => {
@@ -221,7 +210,6 @@ async function render({ model, el }) {
     listeners.forEach(([event, act]) => model.off(event, act));
     clock.stop();
     ask.cancel();
-    clearTimeout(waiting);
   };
 }
 

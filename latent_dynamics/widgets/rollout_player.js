@@ -203,10 +203,10 @@ function curveLegend(model, rollouts) {
     svgElement("svg", { viewBox: "0 0 26 10", "aria-hidden": "true" }, svgElement("path", { ...line, d: "M1 5H25" })), words);
   const row = element("div", { class: "ld-curve-models" });
   const node = element("div", { class: "ld-curve-head" }, element("strong", {}, "Pole-angle error in degrees"),
-    sample({ class: "ld-path ld-teacher" }, "teacher forcing"),
+    sample({ class: "ld-path ld-teacher" }, "teacher forcing"), element("span", { class: "ld-free" }, "\u00d7 no pole"),
     ...(names.length > 1 ? [element("span", {}, "free rollout, the nearest framed:"), row] : [sample(lineOf(model, 0), "free rollout")]));
   function show(step) {
-    const entries = names.map((name, m) => sample(lineOf(model, m), `${name} ${degrees(rollouts.error(2, step, m))}`));
+    const entries = names.map((name, m) => sample(lineOf(model, m), `${name}: ${degrees(rollouts.error(2, step, m))}`));
     rollouts.nearest(step).forEach((m) => entries[m].classList.add("ld-nearest"));
     row.replaceChildren(...entries);
   }
@@ -259,16 +259,15 @@ async function render({ model, el }) {
   const curve = errorCurve(model, rollouts, go);
   const legend = curveLegend(model, rollouts);
   const controls = makeControls(model, set, go);
-  const sentence = element("p", { class: "ld-say", "aria-live": "polite" });
+  const status = statusLine();
   const curveBox = element("div", {}, curve.node);
   const root = element("div", { class: "ld ld-rollout", role: "group", tabindex: 0, "aria-label": `Rollout player. ${model.get("title")}` });
   if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
   root.append(element("div", { class: "ld-films" }, ...films.map((film) => film.node), difference.node),
-    legend.node, curveBox, controls.node, sentence);
+    legend.node, curveBox, controls.node, ...status.nodes);
   el.replaceChildren(root);
 
   let colours;
-  let spoken = 0;
 
   function drawStep() {
     const step = model.get("step");
@@ -285,13 +284,9 @@ async function render({ model, el }) {
     say(step);
   }
 
-  // While it plays, a screen reader would fall behind: then one sentence a second is enough.
   function say(step) {
-    const now = performance.now();
-    if (model.get("playing") && now - spoken < 1000) return;
-    spoken = now;
     const [truth, teacher, dream] = FILMS.map((_, i) => degrees(rollouts.theta(i, step)));
-    sentence.textContent = `step ${step}: pole true ${truth === "no pole" ? truth : `${truth} degrees`}, teacher-forced ${teacher}, dream ${dream}${comparison(rollouts, step)}`;
+    status.say(`step ${step}: pole true ${truth === "no pole" ? truth : `${truth} degrees`}, teacher-forced ${teacher}, dream ${dream}${comparison(rollouts, step)}`, model.get("playing"));
   }
 
   function drawAll() {

@@ -155,7 +155,7 @@ function whatIfInWords({ truth, dream }, n) {
   const unseen = (futures) => futures.flatMap(({ thetas }, side) => (Number.isFinite(thetas[n]) ? [] : [SIDES[side]])).join(" and ");
   const [real, believed] = [truth, dream].map(([left, right]) => right.thetas[n] - left.thetas[n]);
   const same = truth[0].frames[n].every((value, i) => value === truth[1].frames[n][i]);
-  const first = unseen(truth) ? `In truth the pole pushed ${unseen(truth)} has fallen.`
+  const first = unseen(truth) ? `In truth ${unseen(truth) === "left and right" ? "both poles have" : `the pole pushed ${unseen(truth)} has`} fallen.`
     : same ? "In truth the two pictures are equal in every pixel." : `In truth the pole pushed right stands ${further(real)}.`;
   const verdict = same ? ": it believes that it sees the push at once" : real * believed < 0 ? ": the wrong way" : "";
   const second = unseen(dream) ? `The dream shows no pole to read after the push ${unseen(dream)}.`

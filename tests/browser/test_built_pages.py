@@ -164,14 +164,13 @@ def test_page_fits_a_phone(visit, any_page):
     assert width <= PHONE["width"], f"the page is {width} px wide on a screen of {PHONE['width']}"
 
 
-def test_still_picture_stands_without_javascript(visit, widget_page):
+def test_every_widget_leaves_something_without_javascript(visit, site, widget_page):
     page = visit(widget_page, java_script_enabled=False)
-    pictures = page.locator(".ld-still img").all()
-    assert pictures, "no widget of this page has a still picture: display it with show()"
-    for picture in pictures:
-        assert picture.is_visible()
+    views = (site / widget_page).read_text("utf8").count(f'type="{VIEW}"')
+    assert page.locator("noscript").count() >= views, "a widget here has no still picture: display it with show()"
+    for picture in page.locator(".ld-still img").all():
+        assert picture.is_visible() or picture.locator("xpath=ancestor::details").count(), "an answer may be folded away"
         assert len(picture.get_attribute("alt")) > 40
-        assert picture.bounding_box()["width"] > 200
 
 
 def truncated(html):
