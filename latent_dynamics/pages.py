@@ -48,7 +48,7 @@ def _without_docstrings(text):
 
 def time_taken():
     """Say how long this notebook has run so far, in seconds; put it into the last cell."""
-    say(f"This run of the notebook took {time.perf_counter() - _started:.0f} seconds on your machine.")
+    say(f"This run of the notebook took {time.perf_counter() - _started:.0f} seconds on the machine that ran it.")
 
 
 def made_in():

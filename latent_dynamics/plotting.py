@@ -57,3 +57,4 @@ def error_axes(ax, horizon, label="median |angle error| (degrees)", top=None):
     """Label axes of error over imagined steps, with the line of 2 degrees that the book measures against."""
     ax.axhline(2, color="#666666", linewidth=1, linestyle=":")
     ax.set(xlabel="step after the last frame seen", ylabel=label, xlim=(1, horizon), ylim=(0, top))
+    ax.xaxis.get_major_locator().set_params(integer=True)

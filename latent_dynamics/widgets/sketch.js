@@ -54,7 +54,7 @@ function judge(model) {
   return [
     element("p", {}, mark(found.end ? "wrong" : "right", found.end ? `Your end is ${found.end}.` : "Your end is close."), ` ${ends}${off}`),
     ...(found.whole ? [] : spoken(gap)),
-    element("p", {}, shapes, sameShape ? "" : ` ${lessons[found.drawnShape] ?? ""}`),
+    element("p", {}, shapes, ` ${lessons[sameShape ? "right shape" : found.drawnShape] ?? ""}`),
     ...spoken(lessons[found.end]),
     ...spoken(model.get("evidence")),
   ];

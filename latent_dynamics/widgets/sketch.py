@@ -16,6 +16,7 @@ from .question import SCRIPTS, STYLES, Question, folded_answer, paragraph, pictu
 
 SHAPES = ("flat", "falls", "straight", "levels off", "bends up")
 ENDS = ("too low", "too high")
+AGREES = "right shape"
 HANDLES = 6
 GIVEN = [("#0072b2", "--")]  # colours and lines as in sketch.css, in the light
 MEASURED = [("#d55e00", "-"), ("#1b1f24", ":"), ("#57606a", "-.")]
@@ -28,8 +29,9 @@ class Sketch(Question):
     comparison; `given` maps names to values (N,) that are shown from the start. What is not finite is left out, and
     `gap` says why. `start` is the height at which the drawing begins, `top` the height of the axis. `lessons` maps
     mistakes to explanations: a shape that was drawn but not measured ("flat", "falls", "straight", "levels off",
-    "bends up"), or an end that was "too low" or "too high". `drawn` (one height for each x, or empty) and
-    `committed` can be read and set. Raises ValueError for curves or lessons that cannot be shown.
+    "bends up"), or an end that was "too low" or "too high". "right shape" goes to whoever drew the
+    measured shape, and says where it comes from. `drawn` (one height for each x, or empty) and `committed` can be
+    read and set. Raises ValueError for curves or lessons that cannot be shown.
     """
 
     _esm = source(*SCRIPTS, "sketch.js")
@@ -154,9 +156,10 @@ def _checked_curves(curves, N):
 
 
 def _checked_lessons(lessons):
-    unknown = set(lessons) - {*SHAPES, *ENDS}
+    kinds = (*SHAPES, *ENDS, AGREES)
+    unknown = set(lessons) - set(kinds)
     if unknown:
-        raise ValueError(f"no lesson is called {sorted(unknown)[0]!r}; expected some of {', '.join(SHAPES + ENDS)}.")
+        raise ValueError(f"no lesson is called {sorted(unknown)[0]!r}; expected some of {', '.join(kinds)}.")
     return dict(lessons)
 
 

@@ -27,7 +27,8 @@ def questions():
         Sketch(
             "How far off?", X, {"free rollout": curve, "exact physics": 0.2 + 0 * X}, {"teacher forcing": 0.5 + 0 * X},
             x_label="step since then", y_label="median error",
-            lessons={"flat": "Nobody corrects it.", "straight": "It multiplies.", "too low": "Not one step."},
+            lessons={"flat": "Nobody corrects it.", "straight": "It multiplies.", "too low": "Not one step.",
+                     "right shape": "It grows by itself."},
             gap="No pole from there on.", evidence="The run said so.",
         ),
     )  # fmt: skip
@@ -272,7 +273,7 @@ def test_a_good_drawing_is_praised(open_page):
     press(curve(page), COMMIT)
     text = curve(page).locator("[aria-live=polite]")
     text.get_by_text("Your end is close.").wait_for()
-    assert "The shape is right: a curve that bends upwards." in text.inner_text()
+    assert "The shape is right: a curve that bends upwards. It grows by itself." in text.inner_text()
     assert "follows it closely" in text.inner_text()
 
 
