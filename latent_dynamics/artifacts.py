@@ -7,7 +7,9 @@ code that makes an artifact raises its number here; a test notices when that was
 import difflib
 import os
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 
+import numpy as np
 import torch
 
 from . import store
@@ -84,8 +86,13 @@ def load_episodes(name="mixed", split=None, seed=None):
 def frames_of(episodes, view="cropped gray", first=None):
     """Return an Episodes' frames, or the first so many, as a model of this view sees them: (F, *view.shape) float32."""
     view = VIEWS[_choose(view, VIEWS, "view")]
-    frames = episodes.frames[:first] if view == DEFAULT else draw(episodes.states[:first], view)
+    frames = episodes.frames[:first] if view == DEFAULT else _drawn(episodes.states[:first].tobytes(), view)
     return torch.from_numpy(from_bytes(frames))
+
+
+@lru_cache(maxsize=2)  # the training and validation frames of a view: its next seed needs them again
+def _drawn(states, view):
+    return draw(np.frombuffer(states).reshape(-1, 4), view)
 
 
 # Autoencoders

@@ -28,7 +28,7 @@ CODE = {  # recipe: {file: names defined in it}
         "models/autoencoder.py": EVERYTHING,
         "preprocessing.py": ["COLOUR", "RAW", "from_bytes"],
         "collection.py": ["draw", "_draw_some"],
-        "artifacts.py": ["VIEWS", "AutoencoderSettings", "frames_of", "load_autoencoder"],
+        "artifacts.py": ["VIEWS", "AutoencoderSettings", "frames_of", "_drawn", "load_autoencoder"],
     },
     "autoencoder_mlp": LEARNING | {
         "models/autoencoder_mlp.py": EVERYTHING,
