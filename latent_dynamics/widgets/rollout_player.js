@@ -203,7 +203,7 @@ function curveLegend(model, rollouts) {
     svgElement("svg", { viewBox: "0 0 26 10", "aria-hidden": "true" }, svgElement("path", { ...line, d: "M1 5H25" })), words);
   const row = element("div", { class: "ld-curve-models" });
   const node = element("div", { class: "ld-curve-head" }, element("strong", {}, "Pole-angle error in degrees"),
-    sample({ class: "ld-path ld-teacher" }, "teacher forcing"), element("span", { class: "ld-free" }, "\u00d7 no pole"),
+    sample({ class: "ld-path ld-teacher" }, "teacher forcing"), element("span", {}, "\u00d7 no pole"),
     ...(names.length > 1 ? [element("span", {}, "free rollout, the nearest framed:"), row] : [sample(lineOf(model, 0), "free rollout")]));
   function show(step) {
     const entries = names.map((name, m) => sample(lineOf(model, m), `${name}: ${degrees(rollouts.error(2, step, m))}`));

@@ -101,10 +101,10 @@ def test_models_are_compared_at_the_step_shown(visit, site):
             for line in range(entries.count()):
                 control(root, "Model").select_option(index=line)
                 said = look(root)["sentence"]
-                off = [re.fullmatch(r"(.*) ([\d.]+|no pole)", entry).groups() for entry in entries.all_inner_texts()]
+                off = [re.fullmatch(r"(.*): ([\d.]+|no pole)", entry).groups() for entry in entries.all_inner_texts()]
                 least = min((error for _, error in off if error != "no pole"), key=float)
                 nearest = [model for model, error in off if error == least]
-                assert root.locator(".ld-nearest").all_inner_texts() == [f"{model} {least}" for model in nearest]
+                assert root.locator(".ld-nearest").all_inner_texts() == [f"{model}: {least}" for model in nearest]
                 assert said.endswith(f"Nearest: {' and '.join(nearest)}.")
                 assert entries.nth(line).locator(".ld-free").count() == 1, "the chosen model's line is the strong one"
                 assert root.locator("svg.ld-curve path.ld-path.ld-other").count() == len(off) - 1
