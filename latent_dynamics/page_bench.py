@@ -19,8 +19,8 @@ SLIDE = """async (root, moves) => {
         const begun = performance.now();
         slider.value = step;
         slider.dispatchEvent(new Event("input", { bubbles: true }));
-        do await new Promise(requestAnimationFrame);
-        while (!sentence.textContent.startsWith(`step ${step}:`) && performance.now() < begun + 1000);
+        const drawn = () => sentence.textContent.startsWith(`step ${step}:`);
+        while (!drawn() && performance.now() < begun + 1000) await new Promise(requestAnimationFrame);
         waits.push(performance.now() - begun);
     }
     return waits;

@@ -317,7 +317,7 @@ async function render({ model, el }) {
   const askStep = oncePerFrame(drawStep);
   const askAll = oncePerFrame(drawAll);
   const listeners = [
-    ["change:step", askStep], ["change:playing", askStep], ["change:playing", playOrPause],
+    ["change:step", drawStep], ["change:playing", askStep], ["change:playing", playOrPause],
     ["change:model", askAll], ["change:episode", askAll], ["change:horizon", askAll],
   ];
   listeners.forEach(([event, act]) => model.on(event, act));
