@@ -4,8 +4,10 @@ A built page is compared with the one built before it, so a widget's id and its 
 from its content: ipywidgets draws ids at random and prints the object's address.
 """
 
+import base64
 import hashlib
 import html
+import io
 from collections import Counter
 from pathlib import Path
 
@@ -43,6 +45,13 @@ class BookWidget(anywidget.AnyWidget):
     def still(self):
         """Return the still picture as HTML that only a page without JavaScript shows."""
         raise NotImplementedError(f"{type(self).__name__} has no still picture; write its still().")
+
+
+def still_figure(figure, alt):
+    """Wrap a matplotlib figure, always as the same bytes, so that it stands only where no script runs."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
+    return noscript_figure(base64.b64encode(png.getvalue()).decode(), alt)
 
 
 def noscript_figure(png_base64, alt):

@@ -1,12 +1,10 @@
 """The live dream's still picture: two film strips over the two angles, for pages without JavaScript."""
 
-import base64
-import io
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from .base import noscript_figure
+from .base import still_figure
 from .rollout_still import COLOURS
 
 NAMES = ("reality", "dream")
@@ -33,9 +31,7 @@ def dream_still(real, dreamt, theta_real, theta_dreamt, context, title):
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
-    return noscript_figure(base64.b64encode(png.getvalue()).decode(), _alt_text(steps, angles, context))
+    return still_figure(figure, _alt_text(steps, angles, context))
 
 
 def _alt_text(steps, angles, context):

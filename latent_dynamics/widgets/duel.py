@@ -18,6 +18,7 @@ from ..controllers import TIME_LIMIT
 from ..preprocessing import from_bytes
 from .base import BookWidget, noscript_figure, source
 from .page_model import page_function, rounded
+from .start_states import checked_states
 
 RULES = {"fair": 0.0, "unfair": 0.5}  # seconds: how much of theta_dot the rule adds to theta
 WORDS = {"fair": "fair: the side to which the pole leans", "unfair": "unfair: lean and turning"}
@@ -50,7 +51,7 @@ class Duel(BookWidget):
     speed = t.Float(12.5, help="steps a second").tag(sync=True)
 
     def __init__(self, autoencoder, controllers, states, labels=None, rule=None, start=0, step=-1, title=""):
-        states = _checked_states(states)
+        states = checked_states(states)
         _check_rules(controllers)
         self._eyes = rounded(autoencoder)
         self._controllers = {name: tuple(map(rounded, pair)) for name, pair in controllers.items()}
@@ -145,19 +146,6 @@ def _check_rules(controllers):
     for name, pair in controllers.items():
         if len(pair) != 2:
             raise ValueError(f"there are {len(pair)} controllers for {name!r}; expected two: A of states and B of z")
-
-
-def _checked_states(states):
-    states = np.asarray(states, dtype=float)
-    if states.ndim != 2 or states.shape[1] != 4 or len(states) == 0 or not np.isfinite(states).all():
-        raise ValueError(
-            f"states have shape {states.shape}; expected finite (S, 4): x, x_dot, theta, theta_dot. "
-            "For a single one pass state[None]."
-        )
-    if fallen(states).any():
-        which = np.flatnonzero(fallen(states)).tolist()
-        raise ValueError(f"states {which} have fallen already; start from upright ones")
-    return states
 
 
 def _still(games, rule, title):

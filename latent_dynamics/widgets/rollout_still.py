@@ -1,13 +1,11 @@
 """The rollout player's still picture: film strips over the error curve, for pages without JavaScript."""
 
-import base64
-import io
 from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from .base import noscript_figure
+from .base import still_figure
 
 FILMS = ("what happened", "teacher forcing", "free rollout")
 COLOURS = ("#1b1f24", "#0072b2", "#d55e00")  # as in common.css, in the light
@@ -28,9 +26,7 @@ def rollout_still(films, thetas, title, name="", others=None):
     _draw_curve(curve.subplots(), errors, name, others)
     if title:
         figure.suptitle(title, fontsize=11)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
-    return noscript_figure(base64.b64encode(png.getvalue()).decode(), _alt_text(columns + 1, errors, name, others))
+    return still_figure(figure, _alt_text(columns + 1, errors, name, others))
 
 
 def _draw_strip(part, films, columns):

@@ -4,8 +4,6 @@ A model that knows what a push does must dream two futures that part as the true
 they part, and how far.
 """
 
-import base64
-import io
 
 import numpy as np
 import torch
@@ -16,8 +14,9 @@ from ..cartpole import fallen, simulate
 from ..collection import draw
 from ..preprocessing import from_bytes
 from ..reader import degrees, limits, read
-from .base import BookWidget, noscript_figure, source
+from .base import BookWidget, source, still_figure
 from .page_model import PageModel, rounded
+from .start_states import checked_states
 
 PUSHES = ("left", "right")
 
@@ -46,7 +45,7 @@ class WhatIf(BookWidget):
     step = t.Int(help="step shown; 0 is the start").tag(sync=True)
 
     def __init__(self, model, states, labels=None, horizon=12, start=0, plan=0, step=1, seed=0, title=""):
-        states = _checked_states(states)
+        states = checked_states(states)
         if horizon < 2:
             raise ValueError(f"a horizon of {horizon} steps; the futures need at least 2 to part")
         page = PageModel.of(model)
@@ -138,19 +137,6 @@ def _labels(labels, states):
     return [str(label) for label in labels]
 
 
-def _checked_states(states):
-    states = np.asarray(states, dtype=float)
-    if states.ndim != 2 or states.shape[1] != 4 or len(states) == 0 or not np.isfinite(states).all():
-        raise ValueError(
-            f"states have shape {states.shape}; expected finite (S, 4): x, x_dot, theta, theta_dot. "
-            "For a single one pass state[None]."
-        )
-    if fallen(states).any():
-        which = np.flatnonzero(fallen(states)).tolist()
-        raise ValueError(f"states {which} have fallen already; start from upright ones")
-    return states
-
-
 def _still(futures, step, title):
     figure = Figure(figsize=(8, 3), layout="constrained")
     axis = figure.subplots()
@@ -164,9 +150,7 @@ def _still(futures, step, title):
     axis.legend(frameon=False, fontsize=9)
     if title:
         figure.suptitle(title, fontsize=11)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
-    return noscript_figure(base64.b64encode(png.getvalue()).decode(), _story(futures))
+    return still_figure(figure, _story(futures))
 
 
 def _story(futures):
