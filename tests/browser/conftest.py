@@ -1,14 +1,11 @@
 """The built book in a real browser whose network is cut off, over http and from the disk."""
 
-import functools
-import http.server
-import importlib
 import os
-import shutil
-import threading
 
 import pytest
 from built_book import SITE, built_pages, pages_with_widgets
+
+from latent_dynamics.browser import NoBrowser, chromium, served
 
 LOCAL = ("file:", "data:", "blob:", "about:", "http://127.0.0.1:")
 READY = """() => {  // no promise: that would count as true
@@ -36,34 +33,18 @@ def site():
 @pytest.fixture(scope="session")
 def http_root(site):
     """The address at which the built book is served."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def browser():
     """One headless Chromium for all tests; where there is none, skip, but never in CI."""
-    import_or_give_up = importlib.import_module if os.environ.get("CI") else pytest.importorskip
-    sync_api = import_or_give_up("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    program = next(filter(None, map(shutil.which, names)), None)  # None: the one that playwright installed
-    with sync_api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=program, args=["--no-sandbox", "--disable-background-networking"]
-            )
-        except sync_api.Error as error:
-            give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-            give_up(f"no Chromium to test the pages with: {str(error).splitlines()[0]}")
-        yield browser
-        browser.close()
+    try:
+        with chromium() as browser:
+            yield browser
+    except NoBrowser as reason:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(reason))
 
 
 @pytest.fixture
