@@ -5,9 +5,9 @@ code that makes an artifact raises its number here; a test notices when that was
 """
 
 import difflib
+import hashlib
 import os
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from .models import Autoencoder, AutoencoderMLP
 from .preprocessing import COLOUR, DEFAULT, RAW, from_bytes
 from .training import Budget, seeded, train
 
-RECIPES = {"episodes": 1, "autoencoder": 1, "autoencoder_mlp": 1}  # raise a number when its code changes
+RECIPES = {"episodes": 1, "frames": 1, "autoencoder": 2, "autoencoder_mlp": 1}  # raise a number when its code changes
 STEPS = {"random": 8_000, "mixed": 20_000}  # transitions of each data set
 VIEWS = {"raw": RAW, "cropped": COLOUR, "cropped gray": DEFAULT}
 LADDER = {"autoencoder_mlp": AutoencoderMLP}  # simplest rung first
@@ -85,14 +85,18 @@ def load_episodes(name="mixed", split=None, seed=None):
 
 def frames_of(episodes, view="cropped gray", first=None):
     """Return an Episodes' frames, or the first so many, as a model of this view sees them: (F, *view.shape) float32."""
-    view = VIEWS[_choose(view, VIEWS, "view")]
-    frames = episodes.frames[:first] if view == DEFAULT else _drawn(episodes.states[:first].tobytes(), view)
-    return torch.from_numpy(from_bytes(frames))
+    _choose(view, VIEWS, "view")
+    recorded = VIEWS[view] == DEFAULT
+    return torch.from_numpy(from_bytes(episodes.frames[:first] if recorded else _drawn(episodes.states[:first], view)))
 
 
-@lru_cache(maxsize=2)  # the training and validation frames of a view: its next seed needs them again
 def _drawn(states, view):
-    return draw(np.frombuffer(states).reshape(-1, 4), view)
+    """Draw states (F, 4) as another view than the recorded one; kept, since drawing takes as long as training."""
+    name = f"frames-{view.replace(' ', '_')}"
+    digest = hashlib.sha256(np.ascontiguousarray(states)).hexdigest()
+    key = {"recipe": RECIPES["frames"], "view": asdict(VIEWS[view]), "states": digest}
+    arrays, _ = store.kept(name, key, lambda: ({"frames": draw(states, VIEWS[view])}, {}), "npz")
+    return arrays["frames"]
 
 
 # Autoencoders

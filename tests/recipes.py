@@ -24,11 +24,16 @@ CODE = {  # recipe: {file: names defined in it}
         "preprocessing.py": ["SCREEN", "GRAY", "View", "DEFAULT", "to_bytes"],
         "collection.py": ["play_episode", "collect"],
     },
+    "frames": {
+        "cartpole.py": ["ENVIRONMENT", "make", "Screen"],
+        "preprocessing.py": ["SCREEN", "View", "COLOUR", "RAW", "to_bytes"],
+        "collection.py": ["draw", "_draw_some"],
+        "artifacts.py": ["VIEWS", "_drawn"],
+    },
     "autoencoder": LEARNING | {
         "models/autoencoder.py": EVERYTHING,
-        "preprocessing.py": ["COLOUR", "RAW", "from_bytes"],
-        "collection.py": ["draw", "_draw_some"],
-        "artifacts.py": ["VIEWS", "AutoencoderSettings", "frames_of", "_drawn", "load_autoencoder"],
+        "preprocessing.py": ["from_bytes"],
+        "artifacts.py": ["AutoencoderSettings", "frames_of", "load_autoencoder"],
     },
     "autoencoder_mlp": LEARNING | {
         "models/autoencoder_mlp.py": EVERYTHING,

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 def patches(channels, height, width, width_1=32, width_2=64):
@@ -79,7 +80,7 @@ class Autoencoder(nn.Module):
 
     def _planes(self, frames):
         frames = frames if self.channels > 1 else frames.unsqueeze(-1)
-        return frames.movedim(-1, -3)  # (..., channels, H, W)
+        return frames.movedim(-1, -3).contiguous()  # (..., channels, H, W)
 
     def fit_mean(self, frames):
         """Remember the mean of the training frames (M, H, W[, 3]), which is not learned by gradient."""
@@ -104,4 +105,4 @@ class Autoencoder(nn.Module):
 
     def loss(self, frames):
         """L_rec: the squared error of a pixel, averaged over pixels and frames."""
-        return {"loss": (self.decode_raw(self.encode(frames)) - frames).square().mean()}
+        return {"loss": F.mse_loss(self.decode_raw(self.encode(frames)), frames)}
