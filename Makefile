@@ -8,7 +8,7 @@ PY := $(BIN)/python
 PYTHON ?=
 READY := $(VENV)/.installed
 
-.PHONY: help book test test-all lab serve bench clean
+.PHONY: help book test test-all lab serve train ladder bench clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -28,6 +28,12 @@ lab: $(READY) ## open the chapters in JupyterLab
 
 serve: $(READY) ## serve the built book on this machine
 	$(PY) -m latent_dynamics serve
+
+train: $(READY) ## train every rung and seed from nothing, and write what travels with the package
+	$(PY) -m latent_dynamics train
+
+ladder: $(READY) ## print what each rung of the ladder is worth
+	$(PY) -m latent_dynamics ladder
 
 bench: $(READY) ## measure speed and memory
 	$(PY) -m latent_dynamics bench

@@ -13,7 +13,7 @@ _WHERE = {
 }
 _MODULES = (
     "artifacts", "bench", "cartpole", "collection", "controllers", "drift", "episodes", "models",
-    "plotting", "preprocessing", "probes", "reader", "references", "rollout", "store", "training",
+    "ladder", "plotting", "preprocessing", "probes", "reader", "references", "rollout", "store", "training",
     "widgets", "world_model",
 )  # fmt: skip
 __all__ = [*_WHERE, *_MODULES]

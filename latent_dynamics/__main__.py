@@ -32,6 +32,8 @@ def main(arguments=None) -> int:
     command("test-all", test_all, "the same, and the long tests")
     measuring = command("bench", bench, "measure speed and memory")
     measuring.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    command("ladder", ladder, "print what each rung of the ladder is worth, as measured for this version")
+    command("train", train, "train every rung and seed from nothing, and write what travels with the package")
     command("lab", lab, "open the chapters in JupyterLab")
     serving = command("serve", serve, "serve the built book on this machine")
     serving.add_argument("--port", type=int, default=8000, help="default: %(default)s")
@@ -201,6 +203,28 @@ def bench(options) -> int:
 
     chapters = {name: seconds for name, (seconds, _) in _costs(ROOT).items()}
     return bench.main(ROOT, chapters, options.json)
+
+
+def ladder(options) -> int:
+    """Print the ladder: errors under interventions, survival, a controller's return, and what each rung costs."""
+    from latent_dynamics import ladder
+
+    print(ladder.table())
+    return 0
+
+
+def train(options, root=ROOT) -> int:
+    """Train the whole ladder, in a folder of its own: an interrupted run goes on where it was."""
+    _need_clone(root)
+    work = root / "_build" / "training"
+    os.environ["LATENT_DYNAMICS_CACHE"] = str(work)
+    from latent_dynamics import ladder, shipping
+
+    ladder.train_all()
+    shutil.rmtree(work)
+    size = sum(path.stat().st_size for path in shipping.FOLDER.iterdir()) / 1e6
+    print(f"{ladder.table()}\nWritten to {shipping.FOLDER}: {size:.1f} MB")
+    return 0
 
 
 # --- looking, and cleaning up -----------------------------------------------------------------------------------------

@@ -12,17 +12,27 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import torch
 
-from . import store
+from . import shipping, store
 from .collection import collect, draw
 from .episodes import SPLITS, Episodes
-from .models import Autoencoder, AutoencoderMLP
+from .models import Autoencoder, AutoencoderMLP, MultiStep, NoiseRobust, PositionVelocity, Recurrent, TwoFrame
 from .preprocessing import COLOUR, DEFAULT, RAW, from_bytes
 from .training import Budget, seeded, train
 
-RECIPES = {"episodes": 1, "frames": 1, "autoencoder": 2, "autoencoder_mlp": 1}  # raise a number when its code changes
+RECIPES = {  # raise a number when its code changes
+    "episodes": 1, "frames": 1, "autoencoder": 2, "autoencoder_mlp": 2, "two_frame": 1, "multi_step": 1,
+    "noise_robust": 1, "recurrent": 1, "best": 1,
+}  # fmt: skip
 STEPS = {"random": 8_000, "mixed": 20_000}  # transitions of each data set
 VIEWS = {"raw": RAW, "cropped": COLOUR, "cropped gray": DEFAULT}
-LADDER = {"autoencoder_mlp": AutoencoderMLP}  # simplest rung first
+LADDER = {  # simplest rung first
+    "autoencoder_mlp": AutoencoderMLP,
+    "two_frame": TwoFrame,
+    "multi_step": MultiStep,
+    "noise_robust": NoiseRobust,
+    "recurrent": Recurrent,
+    "best": PositionVelocity,
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,6 @@ class AutoencoderSettings:
 
 
 COMPARISON = AutoencoderSettings(frames=8_000, budget=Budget(epochs=5, batch_size=64, learning_rate=5e-3))
-LATENT_BUDGET = Budget(epochs=20, batch_size=128, learning_rate=3e-3)  # for models of frozen latents
 
 
 def default_seed():
@@ -87,11 +96,11 @@ def frames_of(episodes, view="cropped gray", first=None):
     """Return an Episodes' frames, or the first so many, as a model of this view sees them: (F, *view.shape) float32."""
     _choose(view, VIEWS, "view")
     recorded = VIEWS[view] == DEFAULT
-    return torch.from_numpy(from_bytes(episodes.frames[:first] if recorded else _drawn(episodes.states[:first], view)))
+    return torch.from_numpy(from_bytes(episodes.frames[:first] if recorded else drawn(episodes.states[:first], view)))
 
 
-def _drawn(states, view):
-    """Draw states (F, 4) as another view than the recorded one; kept, since drawing takes as long as training."""
+def drawn(states, view):
+    """Draw states (F, 4) as another view than the recorded one, once, since it takes long: (F, *view.shape) uint8."""
     name = f"frames-{view.replace(' ', '_')}"
     digest = hashlib.sha256(np.ascontiguousarray(states)).hexdigest()
     key = {"recipe": RECIPES["frames"], "view": asdict(VIEWS[view]), "states": digest}
@@ -138,47 +147,58 @@ def load_autoencoder(settings=None, seed=None, **changes):
 # World models
 
 
-def load_model(name="autoencoder_mlp", seed=None, data="mixed", encoder_seed=None, **settings):
-    """Load a trained world model of the ladder; trained on first use with a progress bar, then kept.
+def load_model(name="autoencoder_mlp", seed=None, data="mixed", encoder_seed=None, shipped=True, **settings):
+    """Load a trained world model of the ladder: from the user's cache, else the shipped one, else trained now and kept.
 
     seed: of its training; data: "mixed" or "random"; encoder_seed: of its autoencoder (default: `seed`);
-    settings: keyword arguments of the model's class, as in `load_model("autoencoder_mlp", predict_change=False)`.
-    Returns a WorldModel in evaluation mode, with `history` and `seconds`. Raises ValueError for an unknown name.
+    shipped: whether the weights that travel with the package will do where the cache has none; settings: keyword
+    arguments of the model's class, as in `load_model("multi_step", horizon=5)`. Returns a WorldModel in evaluation
+    mode, with `history` and `seconds`. Raises ValueError for an unknown name.
     """
-    _choose(name, LADDER, "model")
-    _choose(data, STEPS, "data set")
-    seed = default_seed() if seed is None else seed
-    encoder_seed = seed if encoder_seed is None else encoder_seed
-    eyes = AutoencoderSettings(data=data, latent_size=settings.get("latent_size", 8))
-    with seeded(seed):
-        model = LADDER[name](**settings)
-    key = {
-        "recipe": RECIPES[name], "settings": settings, "budget": asdict(LATENT_BUDGET), "seed": seed,
-        "autoencoder": _autoencoder_key(eyes, encoder_seed),
-    }  # fmt: skip
-    label = f"{name}-{data}-seed{seed}"
-
-    def make():
-        autoencoder, _, _ = load_autoencoder(eyes, encoder_seed)
-        model.autoencoder.load_state_dict(autoencoder.state_dict())
-        fit, held_out = (latent_transitions(autoencoder, load_episodes(data, s)) for s in ("train", "validation"))
-        model.fit_latents(fit[0], fit[2])
-        model.autoencoder.requires_grad_(False)  # it has been trained; only what works on latents is trained now
-        return _arrays(model, train(model, model.latent_loss, fit, held_out, LATENT_BUDGET, seed, label))
-
-    arrays, meta = store.kept(label, key, make, "safetensors")
+    model, key, eyes = _untrained(name, seed, data, encoder_seed, settings)
+    label = f"{name}-{data}-seed{key['seed']}"
+    found = store.find(label, key, "safetensors") or (shipped and shipping.find(name, key))
+    arrays, meta = found or store.kept(label, key, lambda: _taught(model, key, eyes, label), "safetensors")
     model = _restore(model, arrays)
     model.history, model.seconds = _history(arrays), meta["seconds"]
     return model
 
 
-@torch.no_grad()
-def latent_transitions(autoencoder, episodes):
-    """Encode every frame once: (z, a, z', terminated) as tensors, a row a step of the episodes."""
-    z = torch.cat([autoencoder.encode(part) for part in frames_of(episodes).split(2048)])
-    before = torch.from_numpy(episodes.before)
-    terminated = torch.from_numpy(episodes.terminated).float()
-    return z[before], torch.from_numpy(episodes.actions), z[before + 1], terminated
+def _untrained(name, seed, data, encoder_seed, settings):
+    """The model before training, the key of all that it will depend on, and its eyes: (settings, seed) or None."""
+    _choose(name, LADDER, "model")
+    _choose(data, STEPS, "data set")
+    seed = default_seed() if seed is None else seed
+    with seeded(seed):
+        model = LADDER[name](**settings)
+    key = {"recipe": RECIPES[name], "settings": settings, "seed": seed, "data": _episodes_key(data, default_seed())}
+    if not hasattr(model, "autoencoder"):
+        return model, key, None
+    eyes = AutoencoderSettings(data=data, latent_size=settings.get("latent_size", 8))
+    eyes_seed = seed if encoder_seed is None else encoder_seed
+    return model, key | {"autoencoder": _autoencoder_key(eyes, eyes_seed)}, (eyes, eyes_seed)
+
+
+def _taught(model, key, eyes, label):
+    """Train a model, lesson by lesson; where it has eyes, these have been trained before, and stay as they are."""
+    if eyes:
+        model.autoencoder.load_state_dict(load_autoencoder(*eyes)[0].state_dict())
+        model.autoencoder.requires_grad_(False)
+    splits = [load_episodes(key["data"]["policy"], split) for split in ("train", "validation")]
+    history = {}
+    for lesson in model.lessons(*splits):
+        said = f"{label}: {lesson.name}" if lesson.name else label
+        curves = train(model, lesson.loss, lesson.data, lesson.validation, lesson.budget, key["seed"], said)
+        history |= {f"{lesson.name} {name}".strip(): curve for name, curve in curves.items()}
+    return _arrays(model, history)
+
+
+def ship(name, seed):
+    """Write the trained weights of a rung to what travels with the package."""
+    load_model(name, seed, shipped=False)
+    _, key, _ = _untrained(name, seed, "mixed", None, {})
+    arrays, meta = store.find(f"{name}-mixed-seed{seed}", key, "safetensors")
+    shipping.put(name, key, arrays, meta["seconds"])
 
 
 def _arrays(model, history):

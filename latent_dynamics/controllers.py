@@ -91,6 +91,44 @@ def returns(act, episodes=100, seed=10_000, sees="states", limit=TIME_LIMIT):
     return total.numpy()
 
 
+@torch.no_grad()
+def beliefs_of(model, episodes):
+    """Filter whole episodes: the model's belief after each frame, (F, D)."""
+    beliefs = []
+    for frame, first, length in zip(episodes.first_frames, episodes.first_steps, episodes.lengths, strict=True):
+        frames = torch.from_numpy(from_bytes(episodes.frames[frame : frame + length + 1]))
+        beliefs.append(model.filter(frames[None], torch.from_numpy(episodes.actions[first : first + length])[None])[0])
+    return torch.cat(beliefs)
+
+
+def clone_on_belief(model, expert, train, validation, seed=0):
+    """Train a Controller to imitate expert(states) from a world model's beliefs. Returns (Controller, history)."""
+    seen = [(beliefs_of(model, part), torch.from_numpy(expert(part.states))) for part in (train, validation)]
+    return clone(*seen[0], seen[1], seed=seed)
+
+
+@torch.no_grad()
+def belief_returns(model, act, episodes=100, seed=10_000, limit=TIME_LIMIT):
+    """Play whole episodes from pixels, acting on a world model's belief.
+
+    act: maps beliefs (B, D) to actions (B,). Returns (episodes,) steps survived, and (episodes, 4) the states in which
+    they ended. Like `returns`, but the player remembers: the belief is carried from frame to frame.
+    """
+    states, total = first_states(episodes, seed), torch.zeros(episodes)
+    up, beliefs, actions = torch.arange(episodes), None, None
+    for _ in range(limit):
+        codes = model.see(torch.from_numpy(from_bytes(draw(states[up].numpy(), workers=1))))
+        beliefs = model.begin(codes) if beliefs is None else model.update(beliefs, actions, codes)
+        actions = act(beliefs)
+        states[up] = step(states[up], actions)
+        total[up] += 1
+        still = ~fallen(states[up])
+        up, beliefs, actions = up[still], beliefs[still], actions[still]
+        if len(up) == 0:
+            break
+    return total.numpy(), states.numpy()
+
+
 def mean_interval(values, level=0.95, draws=2000, seed=0):
     """Return the mean of independent values and its bootstrap interval: (mean, low, high)."""
     values, rng = np.asarray(values, dtype=float), np.random.default_rng(seed)
@@ -113,5 +151,3 @@ def reliability(probability_right, actions, bins=8):
     share_correct = np.bincount(which, correct, bins) / safe
     hide = np.where(count > 0, 1.0, np.nan)
     return mean_confidence * hide, share_correct * hide, count
-
-

@@ -112,6 +112,7 @@ class Judgement:
     theta_true: np.ndarray  # (B, N) degrees
     alive: np.ndarray  # (B, N) bool
     episode: np.ndarray  # (B,)
+    pixel_error: np.ndarray | None = None  # (B, N) root mean square over the pixels that move in this window
 
     def median(self, quantity="theta", rows=slice(None)):
         """Return the median error at each step, over windows whose truth is up: (N,) degrees or centimetres."""
@@ -174,19 +175,38 @@ def judge(model, windows, mode="free", batch=128):
         raise ValueError(f"no mode called {mode!r}; there are {', '.join(run)}")
     if len(windows) == 0:
         raise ValueError("there are no windows to judge by; take a shorter context or more episodes")
-    x, theta = torch.full(windows.alive.shape, torch.nan), torch.full(windows.alive.shape, torch.nan)
+    x, theta, pixels = (torch.full(windows.alive.shape, torch.nan) for _ in range(3))
     for rows in torch.arange(len(windows)).split(batch):
         part = windows[rows.numpy()]
         states = run[mode](model, part.frames, part.all_actions, part.context)  # (batch, N, D)
-        seen = read(model.decode(states[part.alive]))  # what comes after the truth's fall is not scored
-        for target, value in ((x, seen.x), (theta, degrees(seen.theta))):
-            filled = target[rows]
-            filled[part.alive] = torch.where(seen.valid, value, torch.nan).float()
-            target[rows] = filled
-    return score(x.numpy(), theta.numpy(), windows)
+        frames = model.decode(states[part.alive])  # what comes after the truth's fall is not scored
+        seen = read(frames)
+        x[rows] = _where(part.alive, torch.where(seen.valid, seen.x, torch.nan))
+        theta[rows] = _where(part.alive, torch.where(seen.valid, degrees(seen.theta), torch.nan))
+        if mode == "free":
+            pixels[rows] = _where(part.alive, moving_pixel_error(frames, part))
+    return score(x.numpy(), theta.numpy(), windows, pixels.numpy())
 
 
-def score(x, theta, windows):
+def _where(alive, values):
+    """Put values of the steps that are alive where they belong: (B, N) with NaN elsewhere."""
+    return torch.full(alive.shape, torch.nan).masked_scatter(alive, values.float())
+
+
+def moving_pixel_error(frames, windows, least=0.05):
+    """Return the root mean square error of predicted frames, over the pixels that move: (M,).
+
+    frames (M, H, W): predictions of the M steps that are alive; moving are the pixels of a window whose true shade
+    changes by more than `least` between the last frame seen and the end. The others every model gets right.
+    """
+    future = windows.frames[:, windows.context :]  # (B, N + 1, H, W)
+    moving = future.amax(1) - future.amin(1) > least  # (B, H, W)
+    moving = moving[:, None].expand(-1, windows.horizon, -1, -1)[windows.alive].flatten(1)
+    error = (frames - future[:, 1:][windows.alive]).flatten(1).square() * moving
+    return (error.sum(1) / moving.sum(1).clamp(min=1)).sqrt()
+
+
+def score(x, theta, windows, pixel_error=None):
     """Score readings against the truth: x (B, N) metres, theta (B, N) degrees with NaN for no pole."""
     truth, alive = windows.states[:, 1:].numpy(), windows.alive.numpy()
     theta_true, lost = degrees(truth[..., 2]), np.isnan(theta)
@@ -194,5 +214,49 @@ def score(x, theta, windows):
     x_error = np.where(lost, np.inf, 100 * abs(x - truth[..., 0]))
     return Judgement(
         theta_error=np.where(alive, theta_error, np.nan), x_error=np.where(alive, x_error, np.nan),
-        theta=theta, theta_true=theta_true, alive=alive, episode=windows.episode,
+        theta=theta, theta_true=theta_true, alive=alive, episode=windows.episode, pixel_error=pixel_error,
     )  # fmt: skip
+
+
+def protocols(episodes, context=10, horizon=50, stride=10, seed=0):
+    """Cut the windows of both protocols: {"replayed": Windows of up to `horizon` steps, "intervened": of up to 20}."""
+    return {
+        "replayed": replayed_windows(episodes, context, horizon, stride),
+        "intervened": intervened_windows(episodes, context, min(horizon, 20), stride, seed),
+    }
+
+
+def evaluate(model, episodes, context=10, horizon=50, seed=0, teacher_forced=True, windows=None):
+    """Judge a world model by both protocols, in plain numbers that JSON can hold.
+
+    Returns {"replayed": figures, "intervened": figures}; the latter over at most 20 steps, by when half of the truths
+    have fallen. Figures: "theta" (degrees), "x" (centimetres), "skill", "pole_there" (share of frames), "pixels" (see
+    `moving_pixel_error`) and "teacher_forced" (degrees, each from the real frames before it) are lists of N medians,
+    one a step; "steps_1" and "steps_2" are the median first steps beyond 1 and 2 degrees, "censored_1" and
+    "censored_2" the share of windows whose truth ended before, "interval_2" is the 95 % interval over episodes. None:
+    no pole, or more than half never. Models whose `filter` is slow may leave out `teacher_forced`; whoever judges many
+    models may cut the `windows` once, with `protocols`.
+    """
+    windows = windows or protocols(episodes, context, horizon, seed=seed)
+    return {protocol: _figures(model, cut, teacher_forced) for protocol, cut in windows.items()}
+
+
+def _figures(model, windows, teacher_forced):
+    free = judge(model, windows)
+    figures = {
+        "theta": free.median(), "x": free.median("x"), "skill": free.skill(), "pole_there": free.pole_there(),
+        "pixels": _column_medians(free.pixel_error, free.alive),
+    }  # fmt: skip
+    if teacher_forced:
+        figures["teacher_forced"] = judge(model, windows, "teacher_forced").median()
+    for limit in (1, 2):
+        figures[f"steps_{limit}"], figures[f"censored_{limit}"] = free.survival(float(limit))
+    figures["interval_2"] = free.interval(lambda rows: free.survival(2.0, rows)[0])
+    return {name: _plain(value) for name, value in figures.items()}
+
+
+def _plain(value):
+    """Round to four digits, as JSON can hold it: None for what is not finite."""
+    if np.ndim(value):
+        return [_plain(one) for one in value]
+    return float(f"{value:.4g}") if np.isfinite(value) else None

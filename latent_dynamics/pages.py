@@ -10,7 +10,7 @@ import time
 
 from IPython.display import Markdown, display
 
-from . import store
+from . import shipping, store
 
 _started = time.perf_counter()
 
@@ -54,7 +54,13 @@ def time_taken():
 def made_in():
     """Say which data sets and models this notebook has loaded so far, and how long each took when it was made."""
     made = {path.name.split(".")[0]: meta["seconds"] for (path, _), (_, meta) in store.loaded().items()}
-    if not made:
+    if not made and not shipping.given:
         return say("Nothing has been collected or trained for this notebook yet.")
-    listed = ", ".join(f"`{name}` {seconds:.0f} s" for name, seconds in made.items())
-    say(f"What was made once, and is kept from then on: {listed}; {sum(made.values()):.0f} seconds in all.")
+    if made:
+        say(f"What was made once, and is kept from then on: {_listed(made)}; {sum(made.values()):.0f} seconds in all.")
+    if shipping.given:
+        say(f"What came trained with the package, and what its training took there: {_listed(shipping.given)}.")
+
+
+def _listed(seconds):
+    return ", ".join(f"`{name}` {taken:.0f} s" for name, taken in seconds.items())

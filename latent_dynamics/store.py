@@ -56,6 +56,17 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def find(name, key, kind):
+    """Give what `kept` would give if it is in memory or on disk; None if it would have to be made."""
+    asked, key = _asked(name, key, kind)
+    if asked not in _memo:
+        found, _ = _read(asked[0], key)
+        if not found:
+            return None
+        _memo[asked] = found
+    return _copies(_memo[asked])
+
+
 def kept(name, key, make, kind):
     """Give `make()`'s result, made at most once: from memory, else from disk, else made now and kept.
 
@@ -68,16 +79,25 @@ def kept(name, key, make, kind):
     Warns (`ArtifactWarning`) when a file is stale, foreign or damaged, and makes it again; warns too when the disk
     cannot be written, and goes on from memory. Raises ValueError for a bad name or kind, TypeError for object arrays.
     """
+    asked, key = _asked(name, key, kind)
+    if asked not in _memo:
+        _memo[asked] = _load_or_make(asked[0], key, make)
+    return _copies(_memo[asked])
+
+
+def _asked(name, key, kind):
+    """What an artifact is remembered by, (path, hash of key); and the key as a file can hold it."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise ValueError(f"an artifact's name is a file name of letters, digits, '_', '.' and '-', not {name!r}")
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
     key = json.loads(json.dumps(key))  # what a file can hold and give back: tuples become lists, keys text
     path = folder() / f"{name}.{_hash(_identity(key))[:10]}.{kind}"
-    asked = (path, _hash(key))
-    if asked not in _memo:
-        _memo[asked] = _load_or_make(path, key, make)
-    arrays, meta = _memo[asked]
+    return (path, _hash(key)), key
+
+
+def _copies(artifact):
+    arrays, meta = artifact
     return {label: array.copy() for label, array in arrays.items()}, copy.deepcopy(meta)
 
 

@@ -1,5 +1,6 @@
 """The one training loop. Everything in this book that learns by gradient learns here."""
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,6 +17,17 @@ class Budget:
     batch_size: int = 128  # examples a gradient step
     learning_rate: float = 2e-3  # the peak of the one-cycle schedule
     weight_decay: float = 0.0  # AdamW's
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One thing that a model learns: what `train` minimises, on what data and how long."""
+
+    loss: Callable  # maps a batch to a dict of scalars
+    data: tuple  # of tensors that share their first dimension
+    validation: tuple  # the same, from other episodes
+    budget: Budget
+    name: str = ""  # where a model learns in several lessons
 
 
 @contextmanager

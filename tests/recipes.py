@@ -15,6 +15,8 @@ PACKAGE = Path(__file__).parent.parent / "latent_dynamics"
 RECORD = Path(__file__).with_name("recipes.json")
 EVERYTHING = None
 LEARNING = {"training.py": ["seeded", "train", "average"]}
+TEACHING = ["_untrained", "_taught"]
+LATENT = {"models/latent_world.py": EVERYTHING, "artifacts.py": TEACHING}
 CODE = {  # recipe: {file: names defined in it}
     "episodes": {
         "cartpole.py": [
@@ -28,7 +30,7 @@ CODE = {  # recipe: {file: names defined in it}
         "cartpole.py": ["ENVIRONMENT", "make", "Screen"],
         "preprocessing.py": ["SCREEN", "View", "COLOUR", "RAW", "to_bytes"],
         "collection.py": ["draw", "_draw_some"],
-        "artifacts.py": ["VIEWS", "_drawn"],
+        "artifacts.py": ["VIEWS", "drawn"],
     },
     "autoencoder": LEARNING | {
         "models/autoencoder.py": EVERYTHING,
@@ -37,7 +39,16 @@ CODE = {  # recipe: {file: names defined in it}
     },
     "autoencoder_mlp": LEARNING | {
         "models/autoencoder_mlp.py": EVERYTHING,
-        "artifacts.py": ["LATENT_BUDGET", "load_model", "latent_transitions"],
+        "artifacts.py": TEACHING,
+    },
+    "two_frame": LEARNING | LATENT | {"models/two_frame.py": EVERYTHING},
+    "multi_step": LEARNING | LATENT | {"models/two_frame.py": EVERYTHING, "models/multi_step.py": EVERYTHING},
+    "noise_robust": LEARNING | LATENT | {"models/two_frame.py": EVERYTHING, "models/noise_robust.py": EVERYTHING},
+    "recurrent": LEARNING | LATENT | {"models/recurrent.py": EVERYTHING},
+    "best": LEARNING | {
+        "models/position_velocity.py": EVERYTHING,
+        "models/latent_world.py": ["code_windows"],
+        "artifacts.py": TEACHING,
     },
 }  # fmt: skip
 

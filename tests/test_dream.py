@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from traitlets import TraitError
 
 from latent_dynamics.references import ExactPhysics, RepeatLastFrame
 from latent_dynamics.widgets import Dream
@@ -33,10 +34,22 @@ def test_bad_input_is_named(changed, message):
         dream(**changed)
 
 
-@pytest.mark.parametrize(("trait", "value"), [("model", 1), ("start", -1)])
-def test_refuses_what_is_not_there(trait, value):
-    with pytest.raises(ValueError, match=f"{trait} is {value}; expected a whole number from 0 to 0"):
+@pytest.mark.parametrize(
+    ("trait", "value", "least"), [("model", 1, 0), ("start", -1, 0), ("beside", 1, -1), ("beside", -2, -1)]
+)
+def test_refuses_what_is_not_there(trait, value, least):
+    with pytest.raises(ValueError, match=f"{trait} is {value}; expected a whole number from {least} to 0"):
         setattr(dream(), trait, value)
+
+
+def test_a_second_dream_and_the_outline_are_chosen_at_first_or_later():
+    alone = dream()
+    assert (alone.beside, alone.outline) == (-1, "truth")
+    both = dream(models={"still": RepeatLastFrame(), "too": RepeatLastFrame()}, beside=1, outline="physics")
+    assert (both.beside, both.outline) == (1, "physics")
+    both.beside, both.outline = -1, "none"
+    with pytest.raises(TraitError, match="'truth', 'physics', 'none'"):
+        both.outline = "dream"
 
 
 def test_a_model_that_the_page_cannot_compute_stays_with_the_kernel():

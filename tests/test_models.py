@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from awake import awake
 
 from latent_dynamics.artifacts import LADDER
 from latent_dynamics.collection import draw
@@ -11,7 +12,8 @@ from latent_dynamics.references import ConstantUpright, ExactPhysics, RepeatLast
 from latent_dynamics.training import Budget, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-MODELS = {name: lambda make=make: untrained(make) for name, make in LADDER.items()}
+
+MODELS = {name: lambda make=make: awake(untrained(make)) for name, make in LADDER.items()}
 MODELS |= {
     "exact_physics": ExactPhysics, "repeat_last_frame": RepeatLastFrame, "constant_upright": ConstantUpright,
     "shuffled_actions": lambda: ShuffledActions(untrained(AutoencoderMLP)),

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from awake import awake
 from torch import nn
 
 from latent_dynamics import drift, rollout
@@ -59,7 +60,7 @@ def windows(mixed_episodes):
 
 @pytest.fixture(scope="module")
 def models(windows):
-    learned = {name: untrained(make) for name, make in LADDER.items()}
+    learned = {name: awake(untrained(make)) for name, make in LADDER.items()}
     return learned | {
         "memory": untrained(Memory), "exact physics": ExactPhysics(), "repeat": RepeatLastFrame(),
         "upright": ConstantUpright(), "actions only": ActionsOnly(windows),

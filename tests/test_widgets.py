@@ -11,6 +11,7 @@ import torch
 
 from latent_dynamics import drift, references
 from latent_dynamics.collection import draw
+from latent_dynamics.reader import degrees
 from latent_dynamics.widgets import RolloutPlayer, show
 from latent_dynamics.widgets.sprite import WIDEST, pack_films, pack_frames, unpack_films, unpack_frames
 from latent_dynamics.world_model import WorldModel
@@ -139,6 +140,28 @@ def test_one_model_alone_is_shown_as_among_others(windows):
     assert np.array_equal(alone.angles(), among.angles(), equal_nan=True)
 
 
+def test_exact_physics_is_outlined_where_it_has_the_pole(windows):
+    shown = RolloutPlayer.of(references.RepeatLastFrame(), windows, physics=True)
+    x, theta = np.frombuffer(shown.reference, "<f4").reshape(2, 2, 4)
+    physics = references.ExactPhysics()
+    states = physics.imagine(physics.observe(windows.frames[:, :3], windows.actions_before), windows.actions)
+    assert np.allclose(x[0], states[0, :, 0], atol=1e-6)
+    assert np.allclose(theta[0], degrees(states[0, :, 2]), atol=1e-5)
+    assert np.isnan(theta[1, 2:]).all(), "the episode has ended"
+    assert RolloutPlayer.of(references.RepeatLastFrame(), windows).reference == b""
+
+
+def test_exact_physics_whose_pole_has_fallen_is_outlined_no_more(windows):
+    falling = windows.states.clone()
+    falling[0, :, 2] = 0.19
+    pixels = torch.from_numpy(draw(falling[:, [0] * 3 + [1, 2, 3, 4]].numpy(), workers=1))
+    pushes = torch.zeros_like(windows.all_actions)  # to the left: the pole falls to the right
+    stubborn = drift.Windows(pixels, pushes[:, :2], pushes[:, 2:], falling, windows.alive, windows.episode)
+    x, theta = np.frombuffer(RolloutPlayer.of(Own(), stubborn, physics=True).reference, "<f4").reshape(2, 2, 4)
+    assert np.isnan(theta[0, -1]) and np.isnan(x[0, -1])
+    assert np.nanmax(abs(theta)) <= 12
+
+
 @pytest.mark.parametrize(
     ("models", "message"),
     [
@@ -199,6 +222,17 @@ def test_refuses_a_model_that_is_not_there(model):
         player().model = 1
 
 
+def test_another_model_may_stand_beside_the_one_shown():
+    assert contest().beside == player().beside == -1
+    shown = contest(beside=1)
+    assert (shown.model, shown.beside) == (0, 1)
+    shown.beside = -1
+    for beside in (-2, 2):
+        with pytest.raises(ValueError, match=f"beside is {beside}; expected a whole number from -1 to 1"):
+            shown.beside = beside
+    assert shown.beside == -1
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -236,6 +270,8 @@ def test_models_may_be_named_in_any_order():
         ({"lengths": [N, 0]}, "whole numbers from 1"),
         ({"labels": ["one"]}, "one for each episode"),
         ({"frames_per_second": 0}, "more than 0"),
+        ({"beside": 1}, "beside is 1; expected a whole number from -1 to 0"),
+        ({"reference": np.zeros((E, N))}, "reference has shape .2, 6.; expected .2, 2, 6."),
     ],
 )
 def test_bad_input_is_named(changed, message):

@@ -1,6 +1,14 @@
 """The models of the book, one file a rung of the ladder."""
 
 from .autoencoder import Autoencoder
-from .autoencoder_mlp import AutoencoderMLP, LatentMLP
+from .autoencoder_mlp import AutoencoderMLP, LatentMLP, latent_transitions
+from .multi_step import MultiStep
+from .noise_robust import NoiseRobust
+from .position_velocity import PositionVelocity
+from .recurrent import Recurrent
+from .two_frame import TwoFrame
 
-__all__ = ["Autoencoder", "AutoencoderMLP", "LatentMLP"]
+__all__ = [
+    "Autoencoder", "AutoencoderMLP", "LatentMLP", "MultiStep", "NoiseRobust", "PositionVelocity", "Recurrent",
+    "TwoFrame", "latent_transitions",
+]  # fmt: skip

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..preprocessing import from_bytes
+
 
 def patches(channels, height, width, width_1=32, width_2=64):
     """Encode by patches: two convolutions whose kernels do not overlap, so a frame costs little."""
@@ -106,3 +108,11 @@ class Autoencoder(nn.Module):
     def loss(self, frames):
         """L_rec: the squared error of a pixel, averaged over pixels and frames."""
         return {"loss": F.mse_loss(self.decode_raw(self.encode(frames)), frames)}
+
+
+@torch.no_grad()
+def encoded(autoencoder, episodes, batch=2048):
+    """Encode every frame of Episodes once: (F, latent_size)."""
+    frames = episodes.frames
+    parts = (from_bytes(frames[first : first + batch]) for first in range(0, len(frames), batch))
+    return torch.cat([autoencoder.encode(torch.from_numpy(part)) for part in parts])

@@ -7,8 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..training import Budget, Lesson
 from ..world_model import WorldModel
-from .autoencoder import Autoencoder
+from .autoencoder import Autoencoder, encoded
+
+LATENT_BUDGET = Budget(epochs=20, batch_size=128, learning_rate=3e-3)
 
 
 class LatentMLP(nn.Module):
@@ -84,3 +87,16 @@ class AutoencoderMLP(WorldModel):
     def fit_latents(self, z, z_next):
         """Prepare for `latent_loss`: remember how training latents are spread."""
         self.dynamics.fit_scale(z, z_next)
+
+    def lessons(self, *splits):
+        """Yield what is learned from Episodes for training and for validation: a single lesson, on transitions."""
+        data = [latent_transitions(self.autoencoder, part) for part in splits]
+        self.fit_latents(data[0][0], data[0][2])
+        yield Lesson(self.latent_loss, *data, LATENT_BUDGET)
+
+
+def latent_transitions(autoencoder, episodes):
+    """Encode every frame once: (z, a, z', terminated) as tensors, a row a step of the episodes."""
+    z, before = encoded(autoencoder, episodes), torch.from_numpy(episodes.before)
+    terminated = torch.from_numpy(episodes.terminated).float()
+    return z[before], torch.from_numpy(episodes.actions), z[before + 1], terminated

@@ -1,66 +1,67 @@
-// Reality and the model's dream of it, driven by the same pushes. The page computes both: the world by its physics,
-// the dream by the trained model. How often the model may look at reality is a slider: never is a free rollout,
-// every step is teacher forcing.
+// Reality and models' dreams of it, driven by the same pushes. The page computes all: the world by its physics, the dreams by
+// the trained models. How often the models may look at reality is a slider: never is a free rollout, every step is teacher
+// forcing. What a try is stands in dream_try.js.
 
-const LOST = 2; // degrees; beyond it the book calls a prediction lost
 const LOOKS = [0, 20, 10, 5, 3, 2, 1]; // look at reality every so many steps; 0 is never
 const SPEEDS = [0.1, 0.25, 0.5, 1]; // of real time
 const DRIVERS = [["you", "You"], ["expert", "An expert"], ["coin", "A coin"]];
-const LONGEST = 300; // steps of a dream
-const inDegrees = (radians) => radians * 180 / Math.PI;
-const inWords = (angle) => (Number.isFinite(angle) ? angle.toFixed(1).replace("-", "\u2212") : "no pole");
+const OUTLINES = [["truth", "the true pole"], ["physics", "exact physics"], ["none", "nothing"]];
 
-/** One try: a start, what was done since, and where it led in truth and in the dream. */
-function newTry(state, actions) {
-  const truth = [state];
-  for (const action of actions) truth.push(stepWorld(truth.at(-1), action));
-  return { context: actions, shown: truth, actions: [], truth: [truth.at(-1)], dream: [], fell: {} };
+/** The picture of a dream, with another pole as an outline over it. */
+function dreamPanel(kind) {
+  const canvas = element("canvas", { width: 100, height: 32, class: "ld-film ld-scene-frame", role: "img" });
+  const outline = poleOutline();
+  const picture = element("div", { class: "ld-outlined" }, canvas, outline.node);
+  const { node, reading, rename } = panel(kind, "Dream", picture);
+  const context = canvas.getContext("2d");
+
+  function draw(run, step, state, { name, steps, several }, outlined) {
+    const dream = steps[step - 1];
+    canvas.setAttribute("aria-label", several ? capital(name) : "The model's dream");
+    rename(capital(name));
+    paintGrey(context, dream ? dream.frame : drawFrame(state));
+    picture.classList.toggle("ld-sees", step <= 0 || Boolean(dream?.looks));
+    const other = outlined === "truth" ? state : outlined === "physics" ? run.physics[step - 1]?.state : null;
+    outline.place(other?.[0], other?.[2], outlined);
+    reading.textContent = step <= 0 ? "it sees reality" : goneBy(steps, step) ? `ended at step ${goneAt(steps)}`
+      : dream ? `pole ${inWords(dream.theta)}\u00b0` : "\u2026";
+  }
+  return { node, draw };
 }
 
-/** The same try up to a step, to go on from there into another future. */
-function cutTry(run, step) {
-  const kept = Object.entries(run.fell).filter(([, when]) => when <= step);
-  return {
-    ...run, actions: run.actions.slice(0, step), truth: run.truth.slice(0, step + 1), dream: run.dream.slice(0, step),
-    fell: Object.fromEntries(kept),
-  };
+function panel(kind, name, picture) {
+  const reading = element("span", { class: "ld-reading" });
+  const title = element("span", {}, name);
+  const mark = element("span", { class: "ld-key" }, element("span", { class: `ld-swatch ld-${kind}`, "aria-hidden": "true" }), title);
+  const words = element("div", { class: "ld-caption" }, mark, reading);
+  return { node: element("div", {}, picture, words), reading, rename: (text) => { title.textContent = text; } };
 }
 
-/** Moves the true world on by a push; once it has fallen it stays where it lies. */
-function pushWorld(run, action) {
-  const last = run.truth.at(-1);
-  run.actions.push(action);
-  run.truth.push(run.fell.truth ? last : stepWorld(last, action));
-  if (!run.fell.truth && hasFallen(run.truth.at(-1))) run.fell.truth = run.actions.length;
+/** The numbers where more than one pole stands beside the true one: a line for each. */
+function numbersTable() {
+  const body = element("tbody");
+  const head = ["", "now", "apart", `over ${LOST}\u00b0 from`, "pole gone"].map((text) => element("th", { scope: "col" }, text));
+  const node = element("table", { class: "ld-numbers" }, element("thead", {}, element("tr", {}, ...head)), body);
+  const degreesOr = (angle, otherwise) => (Number.isFinite(angle) ? `${inWords(angle)}\u00b0` : otherwise);
+  const stepOr = (step) => (step ? `step ${step}` : "\u2013");
+  const row = (run, step, { kind, name, short, steps }) => [
+    element("th", { scope: "row" }, lineSample(lineOf(kind), short ?? capital(name))),
+    ...[
+      degreesOr(steps[step - 1]?.theta, step > 0 ? "no pole" : "\u2013"), degreesOr(step > 0 ? apart(run, steps, step) : NaN, "\u2013"),
+      stepOr(lostAt(run, steps)), stepOr(goneAt(steps)),
+    ].map((text) => element("td", {}, text)),
+  ];
+  function draw(run, step, told) {
+    node.hidden = told.length < 2;
+    node.classList.toggle("ld-wide", !told.some(({ kind }) => kind === "beside"));
+    body.replaceChildren(...told.map((one) => element("tr", {}, ...row(run, step, one))));
+  }
+  return { node, draw };
 }
 
-/** What the model believes after the frames that it was shown. */
-async function beliefAfter(world, run) {
-  const code = async (state) => world.see(unitFrame(drawFrame(state)));
-  let belief = await world.begin(await code(run.shown[0]));
-  for (const [n, action] of run.context.entries()) belief = await world.update(belief, action, await code(run.shown[n + 1]));
-  return belief;
-}
+const lineOf = (kind) => ({ class: `ld-path ld-${kind}` });
 
-/** Dreams one step further: what the model expects of the next push, and whether it then looks at what came of it. */
-async function dreamStep(world, run, every, limits) {
-  const n = run.dream.length + 1;
-  const before = run.dream.at(-1)?.belief ?? await beliefAfter(world, run);
-  const action = run.actions[n - 1];
-  const expected = await world.step(before, action);
-  const frame = await world.decode(expected);
-  const seen = readFrame(frame, limits);
-  const looks = every > 0 && n % every === 0 && !(run.fell.truth <= n);
-  const belief = looks ? await world.update(before, action, await world.see(unitFrame(drawFrame(run.truth[n])))) : expected;
-  if (!run.fell.dream && (!seen.valid || hasFallen([seen.x, 0, seen.theta, 0]))) run.fell.dream = n;
-  run.dream.push({ belief, frame, theta: seen.valid ? inDegrees(seen.theta) : NaN, looks });
-}
-
-const truthAt = (run, n) => inDegrees(run.truth[n][2]);
-const apart = (run, n) => Math.abs(run.dream[n - 1].theta - truthAt(run, n));
-const lostAt = (run) => run.dream.findIndex((_, i) => !(run.fell.truth < i + 1) && !(apart(run, i + 1) <= LOST)) + 1;
-
-/** Both angles over the steps: context, truth, dream, looks, and the try before, faintly. */
+/** All angles over the steps: context, truth, dreams, looks, and the try before, faintly. */
 function angleTrace(onscrub) {
   const height = 170;
   const margin = { left: 34, right: 10, top: 10, bottom: 32 };
@@ -70,7 +71,8 @@ function angleTrace(onscrub) {
   let from = 0;
   let wide = 600;
 
-  function draw(run, before, step) {
+  /** `told` is a list of { kind, name, steps }; `before` the try before, of which only the first dream is drawn. */
+  function draw(run, before, step, told) {
     wide = svg.parentElement?.clientWidth || wide; // none while JupyterLab changes its theme
     const width = Math.max(220, wide);
     const [right, bottom] = [width - margin.right, height - margin.bottom];
@@ -81,15 +83,9 @@ function angleTrace(onscrub) {
     const y = (angle) => bottom - ((Math.max(-most, Math.min(most, angle)) + most) / (2 * most)) * (bottom - margin.top);
     svg.setAttribute("width", width);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.setAttribute("aria-label", describe(run));
+    svg.setAttribute("aria-label", describe(run, told));
 
-    const line = (kind, values, first = 0) => {
-      let path = "";
-      values.forEach((value, i) => {
-        if (Number.isFinite(value)) path += `${path && Number.isFinite(values[i - 1]) ? "L" : "M"}${x(first + i).toFixed(1)} ${y(value).toFixed(1)}`;
-      });
-      return svgElement("path", { class: `ld-path ${kind}`, d: path });
-    };
+    const line = (kind, values, first = 0) => linePath(values, first, x, y, { class: `ld-path ${kind}` });
     const rule = (angle) => svgElement("line", { class: "ld-grid", x1: margin.left, x2: right, y1: y(angle), y2: y(angle) });
     const label = (text, at) => svgElement("text", at, text);
     const parts = [
@@ -99,57 +95,22 @@ function angleTrace(onscrub) {
       label("steps since its eyes were closed", { x: right, y: bottom + 29, "text-anchor": "end" }),
     ];
     if (run.context.length > 4) parts.push(label("it sees", { x: x(from) + 5, y: margin.top + 14 }));
-    if (before) parts.push(line("ld-true ld-before", trueAngles(before)), line("ld-free ld-before", before.dream.map((d) => d.theta), 1));
+    if (before) parts.push(line("ld-true ld-before", trueAngles(before)), line("ld-free ld-before", told[0].before.map((d) => d.theta), 1));
     parts.push(line("ld-true", [...run.shown.slice(0, -1).map((s) => inDegrees(s[2]))], from));
     parts.push(line("ld-true", [inDegrees(run.shown.at(-2)?.[2] ?? run.truth[0][2]), ...trueAngles(run)], -1));
-    parts.push(line("ld-free", [truthAt(run, 0), ...run.dream.map((d) => d.theta)]));
-    run.dream.forEach((d, i) => {
-      if (d.looks) parts.push(svgElement("path", { class: "ld-look", d: `M${x(i + 1)} ${bottom}v-7` }));
-      if (!Number.isFinite(d.theta)) parts.push(svgElement("path", { class: "ld-lost ld-free", d: `M${x(i + 1) - 3} ${margin.top}l6 6m0 -6l-6 6` }));
-    });
+    for (const { kind, steps } of [...told].reverse()) parts.push(line(`ld-${kind}`, [truthAt(run, 0), ...steps.map((d) => d.theta)]));
+    told.forEach(({ kind, steps }, row) => parts.push(crossesAt(steps.map((d) => d.theta), x, margin.top + 8 * row, kind)));
+    told[0].steps.forEach((d, i) => { if (d.looks) parts.push(svgElement("path", { class: "ld-look", d: `M${x(i + 1)} ${bottom}v-7` })); });
     svg.replaceChildren(...parts, marker);
     furnish(marker, { x1: x(step), x2: x(step), y1: margin.top, y2: bottom }, []);
   }
 
-  const scrub = (event) => {
-    const span = x(1) - x(0);
-    onscrub(Math.round((event.clientX - svg.getBoundingClientRect().left - x(0)) / span));
-  };
-  svg.addEventListener("pointerdown", (event) => { svg.setPointerCapture(event.pointerId); scrub(event); });
-  svg.addEventListener("pointermove", (event) => { if (event.buttons) scrub(event); });
+  scrubbed(svg, (n) => x(n), onscrub);
   return { node: svg, draw };
 }
 
 const ticksOf = (last) => { const step = last > 120 ? 50 : last > 60 ? 20 : 10; return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step); };
-const trueAngles = (run) => run.truth.slice(0, (run.fell.truth ?? LONGEST) + 1).map((s) => inDegrees(s[2]));
-
-function describe(run) {
-  const lost = lostAt(run);
-  const [truth, dream] = [run.fell.truth, run.fell.dream];
-  return `Pole angle over ${run.actions.length} steps, in reality and in the dream. `
-    + (lost ? `They are more than ${LOST} degrees apart from step ${lost}. ` : `They stay within ${LOST} degrees. `)
-    + (dream ? `The dream ends at step ${dream}` : "The dream's pole stands") + (truth ? `; the real pole falls at step ${truth}.` : "; the real pole stands.");
-}
-
-/** The picture of the dream, with reality's pole as an outline over it. */
-function dreamPanel() {
-  const canvas = element("canvas", { width: 100, height: 32, class: "ld-film ld-scene-frame", role: "img", "aria-label": "The model's dream" });
-  const outline = svgElement("rect", { x: -5, y: -120, width: 10, height: 125, rx: 2 });
-  const axes = svgElement("g", {}, outline);
-  const over = svgElement("svg", { class: "ld-over", viewBox: "0 160 600 160", "aria-hidden": "true" }, axes);
-  const node = element("div", { class: "ld-dreamt" }, canvas, over);
-  const place = (state) => {
-    axes.setAttribute("transform", `translate(${state[0] * PIXELS_PER_METRE + CENTRE} ${400 - AXLE})`);
-    outline.setAttribute("transform", `rotate(${inDegrees(state[2])})`);
-  };
-  return { node, place, context: canvas.getContext("2d") };
-}
-
-function panel(kind, name, picture) {
-  const reading = element("span", { class: "ld-reading" });
-  const words = element("div", { class: "ld-caption" }, element("span", { class: "ld-key" }, element("span", { class: `ld-swatch ld-${kind}`, "aria-hidden": "true" }), name), reading);
-  return { node: element("div", {}, picture, words), reading };
-}
+const trueAngles = (run) => run.truth.slice(0, (run.fell ?? LONGEST) + 1).map((s) => inDegrees(s[2]));
 
 /** A push button that pushes as long as it is held. */
 function holdButton(icon, name, hold) {
@@ -181,55 +142,81 @@ async function startSession(view, session) {
   const limits = model.get("limits");
   let generation = 0; // a try that was given up stops dreaming
   let held = null;
-  let lastDrawn = 0;
   const worlds = new Map();
   const tell = () => session.views.forEach((draw) => draw());
   const set = (traits) => {
     for (const [name, value] of Object.entries(traits)) model.set(name, value);
     model.save_changes();
   };
-  const load = async () => {
-    const index = model.get("model");
-    if (!worlds.has(index)) worlds.set(index, await pageModel(model, model.get("models")[index]));
-    session.world = worlds.get(index);
+  const worldOf = async (m) => {
+    if (!worlds.has(m)) worlds.set(m, await pageModel(model, model.get("models")[m]));
+    return worlds.get(m);
   };
   const first = () => -session.run.context.length;
+  const chosen = () => [model.get("model"), besideOf(model)].filter((m) => m >= 0);
+  const dreams = (run = session.run) => chosen().map((m) => run.dreams[m] ?? []);
+  const dreamt = (run) => Math.min(...dreams(run).map((dream) => dream.length));
+  const ended = (run) => dreams(run).every((dream) => goneAt(dream));
+  const over = (run) => Boolean(run.fell && ended(run)) || run.actions.length >= LONGEST;
 
-  /** Dreams on until the dream has met every push, without holding up the page; gives way to whoever asks later. */
+  /** What stands beside reality: a dream or two, and exact physics where it is asked for. */
+  function told() {
+    const { run, before } = session;
+    const several = chosen().length > 1;
+    const all = chosen().map((m, i) => ({
+      kind: i ? "beside" : "free", name: several ? `dream of ${model.get("names")[m]}` : "dream", several,
+      short: several ? model.get("names")[m] : undefined, steps: run.dreams[m] ?? [], before: before?.dreams[m] ?? [],
+    }));
+    if (model.get("outline") === "physics") all.push({ kind: "physics", name: "exact physics", steps: run.physics });
+    return all;
+  }
+
+  /** Dreams on until every dream has met every push, without holding up the page; gives way to whoever asks later. */
   async function catchUp() {
     const mine = generation += 1;
-    const { run, world } = session;
+    const { run } = session;
     let began = performance.now();
-    while (run.dream.length < run.actions.length) {
-      const entry = { ...run, dream: [...run.dream], fell: { ...run.fell } };
-      const trouble = await dreamStep(world, entry, model.get("look_every"), limits).then(() => "", (error) => error.message);
-      if (mine !== generation) return false;
-      session.trouble = trouble;
-      if (trouble) {
-        set({ playing: false });
-        tell();
-        return false;
-      }
-      run.dream.push(entry.dream.at(-1));
-      run.fell.dream = entry.fell.dream;
+    session.trouble = "";
+    while (dreamt(run) < run.actions.length) {
       if (performance.now() - began > 10) {
         tell();
         await new Promise(requestAnimationFrame);
         if (mine !== generation) return false;
         began = performance.now();
       }
+      const [n, every] = [dreamt(run), model.get("look_every")];
+      if (run.physics.length === n) run.physics.push(physicsStep(run, every, limits));
+      for (const m of chosen()) {
+        const dream = run.dreams[m] ??= [];
+        if (dream.length > n) continue;
+        const trouble = await worldOf(m).then((world) => dreamStep(world, run, every, limits, dream)).catch((error) => error.message);
+        if (mine !== generation) return false;
+        if (trouble) return giveUp(trouble);
+      }
     }
     return true;
   }
 
-  async function dreamAnew() {
-    session.run = { ...session.run, dream: [], fell: { truth: session.run.fell.truth } };
+  function giveUp(trouble) {
+    session.trouble = trouble;
+    set({ playing: false });
+    tell();
+    return false;
+  }
+
+  /** Catches up after a change of what is to be dreamt. */
+  async function dreamOn() {
     tell();
     if (await catchUp()) settle();
   }
 
+  function dreamAnew() {
+    session.run = { ...session.run, dreams: {}, physics: [] };
+    return dreamOn();
+  }
+
   function settle() {
-    if (!model.get("playing")) set({ history: historyOf(session.run) });
+    if (!model.get("playing")) set({ history: historyOf(session.run, dreams()) });
     tell();
   }
 
@@ -239,7 +226,7 @@ async function startSession(view, session) {
     if (session.run?.actions.length > 4) session.before = session.run;
     session.run = newTry(state, actions);
     held = null;
-    set({ step: first(), history: historyOf(session.run) });
+    set({ step: first(), history: historyOf(session.run, dreams()) });
     tell();
   }
 
@@ -248,7 +235,7 @@ async function startSession(view, session) {
     const alternate = 1 - (run.actions.at(-1) ?? run.context.at(-1) ?? 0);
     const driver = model.get("driver");
     if (driver === "coin") return Math.random() < 0.5 ? 0 : 1;
-    if (driver === "expert") return run.fell.truth ? alternate : expertAction(run.truth.at(-1));
+    if (driver === "expert") return run.fell ? alternate : expertAction(run.truth.at(-1));
     return held ?? alternate;
   };
 
@@ -261,11 +248,11 @@ async function startSession(view, session) {
       session.run = cutTry(session.run, step);
     }
     const { run } = session;
-    if (step < run.dream.length) return set({ step: step + 1 });
+    if (step < dreamt(run)) return set({ step: step + 1 });
     if (session.busy) return undefined;
     if (over(run)) return set({ playing: false });
     session.busy = true;
-    if (run.dream.length === run.actions.length) pushWorld(run, action ?? choose());
+    if (dreamt(run) === run.actions.length) pushWorld(run, action ?? choose());
     if (await catchUp()) set({ step: Math.min(step + 1, run.actions.length) });
     session.busy = false;
     if (over(run)) set({ playing: false });
@@ -275,35 +262,33 @@ async function startSession(view, session) {
   const clock = metronome(() => 50 * model.get("speed"), () => forward());
   const playOrPause = () => {
     if (!model.get("playing")) { clock.stop(); return settle(); }
-    if ((over(session.run) || session.run.fell.dream) && model.get("step") >= session.run.actions.length) restart();
+    if ((over(session.run) || ended(session.run)) && model.get("step") >= session.run.actions.length) restart();
     clock.start();
-  };
-  const changeModel = async () => {
-    try { await load(); } catch (error) { session.trouble = error.message; return tell(); }
-    await dreamAnew();
   };
 
   const listeners = {
-    "change:step": tell, "change:driver": tell, "change:speed": tell,
-    "change:look_every": dreamAnew, "change:model": changeModel, "change:playing": playOrPause,
+    "change:step": tell, "change:driver": tell, "change:speed": tell, "change:outline": tell,
+    "change:look_every": dreamAnew, "change:model": dreamOn, "change:beside": dreamOn, "change:playing": playOrPause,
     "change:start": () => { session.before = null; session.run = null; restart(); },
   };
-  await load();
+  session.told = told;
   restart();
+  const inPage = (await Promise.all(chosen().map(worldOf))).every((world) => !world.inKernel);
   const opened = playOpening();
-  if (!session.world.inKernel) await opened; // Python takes its time: let the reader watch it
+  if (inPage) await opened; // Python takes its time: let the reader watch it
   for (const [event, act] of Object.entries(listeners)) model.on(event, act);
 
-  /** The telling state: an expert plays until the dream's pole is gone, and the page shows that moment. */
+  /** The telling state: an expert plays until a dream's pole is gone, and the page shows the moment before. */
   async function playOpening() {
     const { run } = session;
-    for (let n = 0; n < model.get("opening") && !over(run) && !run.fell.dream; n++) {
+    const gone = () => dreams(run).some((dream) => goneAt(dream));
+    for (let n = 0; n < model.get("opening") && !over(run) && !gone(); n++) {
       pushWorld(run, expertAction(run.truth.at(-1)));
       if (!await catchUp() && !session.trouble) return; // the reader has taken over
       if (session.trouble) break;
     }
-    const seen = run.dream.findLastIndex((d) => Number.isFinite(d.theta)) + 1;
-    set({ step: run.actions.length ? Math.max(1, seen) : first(), history: historyOf(run) });
+    const seen = Math.min(...dreams(run).map((dream) => dream.findLastIndex(({ theta }) => Number.isFinite(theta)) + 1));
+    set({ step: run.actions.length ? Math.max(1, seen) : first(), history: historyOf(run, dreams(run)) });
   }
 
   Object.assign(session, {
@@ -325,20 +310,6 @@ async function startSession(view, session) {
   });
 }
 
-const over = (run) => Boolean(run.fell.truth && run.fell.dream) || run.actions.length >= LONGEST;
-
-const rounded = (angle) => (Number.isFinite(angle) ? Math.round(1000 * angle) / 1000 : null);
-
-/** What Python reads of the present try. */
-const historyOf = (run) => ({
-  actions: [...run.actions],
-  theta_true: run.truth.slice(1).map((state) => rounded(inDegrees(state[2]))),
-  theta_dream: run.dream.map((d) => rounded(d.theta)),
-  looked: run.dream.map((d) => d.looks),
-  true_fell: run.fell.truth ?? null,
-  dream_fell: run.fell.dream ?? null,
-});
-
 /** The controls; each only sets traits or asks the session for a step. */
 function dreamControls(model, session) {
   const { set, forward, restart, go, hold } = session;
@@ -352,11 +323,12 @@ function dreamControls(model, session) {
   const look = slider("Look", (place) => set({ look_every: LOOKS[place - 1] }));
   const driver = chooser("Driver", DRIVERS.map(([, name]) => name), (i) => set({ driver: DRIVERS[i][0] }));
   const speed = chooser("Speed", SPEEDS.map((s) => (s === 1 ? "real time" : `${s} of real time`)), (i) => set({ speed: SPEEDS[i] }));
-  const which = chooser("Model", model.get("names"), (i) => set({ model: i }));
+  const models = modelLists(model, set);
+  const outline = chooser("Outlined", OUTLINES.map(([, name]) => name), (i) => set({ outline: OUTLINES[i][0] }));
   const start = chooser("Start", model.get("labels"), (i) => set({ start: i }));
   const buttons = element("div", { class: "ld-buttons" }, again.node, back.node, play.node, onward.node);
   const pushes = element("div", { class: "ld-buttons ld-pushes" }, left, right);
-  const lists = element("div", { class: "ld-lists" }, driver.node, speed.node, which.node, start.node);
+  const lists = element("div", { class: "ld-lists" }, driver.node, speed.node, ...models.nodes, start.node, outline.node);
   const node = element("div", { class: "ld-controls ld-dream-controls" }, buttons, pushes, look.node, lists);
 
   function show() {
@@ -365,62 +337,54 @@ function dreamControls(model, session) {
     look.show(LOOKS.indexOf(every) + 1, LOOKS.length, often);
     driver.show(DRIVERS.findIndex(([name]) => name === model.get("driver")));
     speed.show(SPEEDS.indexOf(model.get("speed")));
-    which.show(model.get("model"));
+    models.show();
     start.show(model.get("start"));
+    outline.show(OUTLINES.findIndex(([name]) => name === model.get("outline")));
     if (model.get("playing")) play.rename("pause", "Pause");
     else play.rename("play", "Play");
   }
   return { node, show };
 }
 
-/** What a listener hears of a step. */
-function sentenceOf(run, step) {
-  if (step < 0) return `The model sees reality; ${-step} frame${step === -1 ? "" : "s"} to go until its eyes close.`;
-  if (step === 0) return "Now the model's eyes close. Whatever it shows from here on, it dreams.";
-  const dream = run.dream[step - 1];
-  if (!dream) return "";
-  const fallen = run.fell.truth <= step;
-  const off = Number.isFinite(dream.theta) && !fallen ? `, ${inWords(apart(run, step))} apart` : "";
-  const truth = fallen ? `the real pole fell at step ${run.fell.truth}` : `reality ${inWords(truthAt(run, step))} degrees`;
-  const shown = Number.isFinite(dream.theta) ? `dream ${inWords(dream.theta)} degrees` : "the dream shows no pole";
-  const gone = run.fell.dream <= step ? ` The dream ended at step ${run.fell.dream}.` : "";
-  return `Step ${step}: ${truth}, ${shown}${off}.${gone}`;
-}
-
 async function render({ model, el }) {
   const session = openSession(model);
   await session.ready;
   const scene = makeScene("Reality: the true cart and pole");
-  const dreamt = dreamPanel();
-  const panels = [panel("true", "Reality", scene.node), panel("free", "Dream", dreamt.node)];
+  const reality = panel("true", "Reality", scene.node);
+  const panels = ["free", "beside"].map(dreamPanel);
+  const numbers = numbersTable();
   const gap = element("span", { class: "ld-reading" });
-  const legend = element("div", { class: "ld-curve-head" }, element("strong", {}, "Pole angle in degrees"), gap,
-    ...[["true", "reality"], ["free", "dream"]].map(([kind, words]) => element("span", { class: "ld-key" }, element("span", { class: `ld-swatch ld-${kind}`, "aria-hidden": "true" }), words)));
+  const keys = element("span", { class: "ld-keys" });
+  const legend = element("div", { class: "ld-curve-head" }, element("strong", {}, "Pole angle in degrees"), gap, keys);
   const trace = angleTrace(session.go);
   const traceBox = element("div", {}, trace.node);
   const controls = dreamControls(model, session);
   const status = statusLine();
   const root = element("div", { class: "ld ld-dream", role: "group", tabindex: 0, "aria-label": `Live dream. ${model.get("title")}` });
   if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
-  root.append(element("div", { class: "ld-films" }, ...panels.map((p) => p.node)), legend, traceBox, controls.node, ...status.nodes);
+  root.append(element("div", { class: "ld-films" }, reality.node, panels[0].node, numbers.node, panels[1].node), legend, traceBox, controls.node, ...status.nodes);
   el.replaceChildren(root);
 
   function drawNow() {
     const { run } = session;
     const step = Math.max(-run.context.length, Math.min(model.get("step"), run.actions.length));
     const state = step < 0 ? run.shown[step + run.context.length] : run.truth[step];
-    const dream = run.dream[step - 1];
-    scene.draw(state, { pushed: step < 1 ? run.context[step + run.context.length - 1] : run.fell.truth < step ? undefined : run.actions[step - 1] });
-    paintGrey(dreamt.context, dream ? dream.frame : drawFrame(state));
-    dreamt.place(state);
-    dreamt.node.classList.toggle("ld-sees", step <= 0 || Boolean(dream?.looks));
-    panels[0].reading.textContent = run.fell.truth <= step ? `fell at step ${run.fell.truth}` : `pole ${inWords(inDegrees(state[2]))}\u00b0`;
-    panels[1].reading.textContent = step <= 0 ? "it sees reality" : run.fell.dream <= step ? `ended at step ${run.fell.dream}`
-      : dream ? `pole ${inWords(dream.theta)}\u00b0` : "\u2026";
-    gap.textContent = dream && !(run.fell.truth <= step) && Number.isFinite(dream.theta) ? `${inWords(apart(run, step))}\u00b0 apart` : "";
-    trace.draw(run, session.before, step);
+    const told = session.told();
+    const off = apart(run, told[0].steps, Math.max(step, 0));
+    const pushed = step < 1 ? run.context[step + run.context.length - 1] : run.fell < step ? undefined : run.actions[step - 1];
+    scene.draw(state, { pushed });
+    reality.reading.textContent = run.fell <= step ? `fell at step ${run.fell}` : `pole ${inWords(inDegrees(state[2]))}\u00b0`;
+    panels.forEach((dreamt, i) => {
+      const dream = told.find(({ kind }) => kind === ["free", "beside"][i]);
+      dreamt.node.hidden = !dream;
+      if (dream) dreamt.draw(run, step, state, dream, model.get("outline"));
+    });
+    numbers.draw(run, step, told);
+    keys.replaceChildren(...[{ kind: "true", name: "reality" }, ...told].map(({ kind, name }) => lineSample(lineOf(kind), name)));
+    gap.textContent = told.length === 1 && Number.isFinite(off) ? `${inWords(off)}\u00b0 apart` : "";
+    trace.draw(run, session.before, step, told);
     controls.show();
-    status.say(session.trouble ? `The dream stopped: ${session.trouble}.` : sentenceOf(run, step), model.get("playing"));
+    status.say(session.trouble ? `The dream stopped: ${session.trouble}.` : sentenceOf(run, step, told), model.get("playing"));
   }
 
   const ask = oncePerFrame(drawNow);

@@ -1,7 +1,8 @@
 """The dream, live: reality and a model's dream of it, driven by the same pushes, in the page itself.
 
-A film of a dream shows one future. Here the reader pushes, and sees at which push the dream begins to lie. Reality is
-the exact physics, the dream the trained weights; both run in the page, so it needs no kernel.
+A film of a dream shows one future. Here the reader pushes, and sees at which push the dream begins to lie, or which of
+two dreams does so first. Reality is the exact physics, the dreams are the trained weights; all run in the page, so it
+needs no kernel.
 """
 
 import numpy as np
@@ -19,6 +20,7 @@ from .page_model import PageModel, rounded
 LOOKS = (0, 20, 10, 5, 3, 2, 1)  # how often it may look at reality: every so many steps, 0 is never
 SPEEDS = (0.1, 0.25, 0.5, 1.0)  # of real time
 DRIVERS = ("you", "expert", "coin")
+OUTLINES = ("truth", "physics", "none")
 
 
 class Dream(BookWidget):
@@ -26,13 +28,15 @@ class Dream(BookWidget):
 
     models: {name: world model}, the first is shown first; states: (B, 4), where each start's context begins;
     actions: (B, K), its pushes, after which the model's eyes close. `opening`: an expert plays so many steps, or until
-    the dream's pole is gone, before the reader takes over. `step`, `playing`, `look_every` (steps; 0 never), `driver`
-    ("you", "expert", "coin"), `speed` (of real time), `model` and `start` can be read and set; `history` tells of the
-    present try: {actions, theta_true, theta_dream (degrees, None for no pole), looked, true_fell, dream_fell}.
+    a dream's pole is gone, before the reader takes over. `step`, `playing`, `look_every` (steps; 0 never), `driver`
+    ("you", "expert", "coin"), `speed` (of real time), `model`, `start`, `beside` (a model that dreams beside it, -1 for
+    none) and `outline` (what is outlined in the dreams: "truth", "physics", which is exact physics from the frames that
+    the models saw, or "none") can be read and set. `history` tells of the present try: {actions, theta_true,
+    theta_dream, theta_beside, theta_physics (degrees, None for no pole), looked, true_fell, dream_fell, beside_fell}.
     Raises ValueError for starts that do not fit together.
     """
 
-    _esm = source("common.js", "engine.js", "world.js", "dream.js")
+    _esm = source("common.js", "engine.js", "world.js", "compare.js", "exact_physics.js", "dream_try.js", "dream.js")
     _css = source("common.css", "world.css", "rollout_player.css", "dream.css")
 
     key = t.Unicode(help="what two views of one widget know each other by").tag(sync=True)
@@ -44,6 +48,8 @@ class Dream(BookWidget):
     limits = t.Dict(help="what the reader of angles takes for a pole").tag(sync=True)
     opening = t.Int(help="steps that are played before the reader takes over").tag(sync=True)
     model = t.Int(0, help="model shown, from 0").tag(sync=True)
+    beside = t.Int(-1, help="model that dreams beside it, from 0; -1 for none").tag(sync=True)
+    outline = t.Enum(OUTLINES, "truth", help="which pole is outlined in the dreams").tag(sync=True)
     start = t.Int(0, help="start shown, from 0").tag(sync=True)
     look_every = t.Enum(LOOKS, 0).tag(sync=True)
     driver = t.Enum(DRIVERS, "expert", help="until the reader pushes").tag(sync=True)
@@ -81,12 +87,12 @@ class Dream(BookWidget):
         """Begin at step `first` of the episodes of these numbers, whose recorded pushes are the context."""
         return cls(models, *recorded_starts(episodes, numbers, first, context), **settings)
 
-    @t.validate("model", "start")
+    @t.validate("model", "beside", "start")
     def _check_choice(self, proposal):
         name, value = proposal["trait"].name, proposal["value"]
-        last = len(self.names if name == "model" else self.starts) - 1
-        if not 0 <= value <= last:
-            raise ValueError(f"{name} is {value}; expected a whole number from 0 to {last}")
+        least, last = -(name == "beside"), len(self.starts if name == "start" else self.names) - 1
+        if not least <= value <= last:
+            raise ValueError(f"{name} is {value}; expected a whole number from {least} to {last}")
         return value
 
     def still(self):

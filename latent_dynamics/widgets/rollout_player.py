@@ -1,8 +1,9 @@
 """The rollout scrubber: truth, teacher forcing and free rollout of the same window, frame by frame.
 
 A drift curve says that a dream leaves reality; only the films, side by side and in step, say how. Several models
-can be put into it, a reader's own beside the book's: then the reader chooses whose films to see, and all are compared.
-The page draws everything from three traits (`sprite`, `thetas`, `lengths`), so it needs no kernel.
+can be put into it, a reader's own beside the book's: then the reader chooses whose films to see, one's or two's, and
+all are compared; exact physics may be outlined in their dreams. The page draws everything from four traits (`sprite`,
+`thetas`, `lengths`, `reference`), so it needs no kernel.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,8 @@ import numpy as np
 import torch
 import traitlets as t
 
-from .. import drift, rollout
+from .. import drift, references, rollout
+from ..cartpole import fallen
 from ..reader import degrees
 from .base import BookWidget, source
 from .rollout_still import rollout_still
@@ -20,6 +22,7 @@ from .sprite import pack_films, unpack_films
 LIMIT = 2.0  # degrees: beyond it the book calls a prediction lost
 FILMS = ("true", "teacher", "free")
 PREDICTED = ("teacher", "free", "theta_teacher", "theta_free")  # what is given for each model
+LAST_MODEL = "the last model, counted from 0"
 INTERFACE = ("filter", "observe", "imagine", "decode")  # what a rollout asks of a model; see world_model.py
 
 
@@ -30,16 +33,19 @@ class RolloutPlayer(BookWidget):
     after the last frame that the free rollout was shown. Angles are (E, N) in degrees, NaN where no pole
     can be read. For several models, give `teacher`, `free` and their angles as {name: array}; the truth is one for all.
     `lengths` (E,) counts the valid steps of episodes that ended early, `labels` (E,) names the episodes, `horizon`
-    (steps) says how far to show. It opens with the first model, at the first step at which its dream is beyond
-    2 degrees or has lost the pole. `model` and `episode` (from 0), `step` (from 1), `horizon` and `playing` can be read
-    and set. Raises ValueError for frames, angles or settings that cannot be shown.
+    (steps) says how far to show. `beside` is the number of a model whose dream is shown below the first one's, -1 for
+    none; `reference` (2, E, N) where to outline the pole in each dream: x in metres, theta in degrees, NaN for nowhere.
+    It opens with the first model, at the first step at which its dream is beyond 2 degrees or has lost the pole.
+    `model`, `beside` and `episode` (from 0), `step` (from 1), `horizon` and `playing` can be read and set. Raises
+    ValueError for frames, angles or settings that cannot be shown.
     """
 
-    _esm = source("common.js", "rollout_player.js")
+    _esm = source("common.js", "compare.js", "rollout_player.js")
     _css = source("common.css", "rollout_player.css")
 
     sprite = t.Bytes(help="frames (1 + 2M, E, N, H, W) as one grey PNG, see sprite.py").tag(sync=True)
     thetas = t.Bytes(help="little-endian float32 (1 + 2M, E, N) in degrees").tag(sync=True)
+    reference = t.Bytes(help="little-endian float32 (2, E, N) in metres and degrees, or nothing").tag(sync=True)
     names = t.List(t.Unicode(), help="what the list calls the M models").tag(sync=True)
     shape = t.List(t.Int(), help="[E, N, H, W]").tag(sync=True)
     lengths = t.List(t.Int(), help="valid steps of each episode").tag(sync=True)
@@ -48,6 +54,7 @@ class RolloutPlayer(BookWidget):
     ink_is_dark = t.Bool(help="whether cart and pole are darker than their background").tag(sync=True)
     frames_per_second = t.Float().tag(sync=True)
     model = t.Int(0, help="model shown, from 0").tag(sync=True)
+    beside = t.Int(-1, help="model shown below it, from 0; -1 for none").tag(sync=True)
     episode = t.Int(help="episode shown, from 0").tag(sync=True)
     horizon = t.Int(help="how many steps the curve and the films go").tag(sync=True)
     step = t.Int(help="step shown, from 1").tag(sync=True)
@@ -66,6 +73,8 @@ class RolloutPlayer(BookWidget):
         lengths=None,
         frames_per_second=8.0,
         title="",
+        beside=-1,
+        reference=None,
     ):
         true = np.asarray(true)
         if true.ndim != 4 or 0 in true.shape:
@@ -90,11 +99,15 @@ class RolloutPlayer(BookWidget):
             raise ValueError(f"frames_per_second is {frames_per_second}; expected more than 0 and at most 60.")
 
         sprite, names = pack_films(films), list(predicted)
+        _check_range("beside", beside, -1, len(names) - 1, LAST_MODEL)
+        reference = b"" if reference is None else _checked_reference(reference, valid).tobytes()
         super().__init__(
-            sprite + thetas.tobytes() + repr((names, labels, title, horizon)).encode(),
+            sprite + thetas.tobytes() + reference + repr((names, labels, title, horizon)).encode(),
             sprite=sprite,
             thetas=thetas.tobytes(),
+            reference=reference,
             names=names,
+            beside=int(beside),
             shape=[E, N, H, W],
             lengths=lengths.tolist(),
             labels=_checked_labels(labels, E),
@@ -106,10 +119,15 @@ class RolloutPlayer(BookWidget):
         )
 
     @classmethod
-    def of(cls, models, windows, labels=None, **settings):
-        """Play a world model, or {name: world model}, over `drift.Windows`, judged as the book's curves are."""
+    def of(cls, models, windows, labels=None, physics=False, **settings):
+        """Play a world model, or {name: world model}, over `drift.Windows`, judged as the book's curves are.
+
+        With `physics`, exact physics from the same context frames is outlined in the dreams.
+        """
         several = isinstance(models, Mapping)
         runs = {name: _run(model, windows, name) for name, model in (models if several else {"": models}).items()}
+        if physics:
+            settings = {"reference": _exact_physics(windows), **settings}
         predicted = {what: {name: run[what] for name, run in runs.items()} for what in PREDICTED}
         return cls(
             true=windows.frames[:, windows.context + 1 :].numpy(),
@@ -133,9 +151,10 @@ class RolloutPlayer(BookWidget):
         _check_range("horizon", proposal["value"], 1, self.shape[1], "the number of steps given")
         return proposal["value"]
 
-    @t.validate("model")
+    @t.validate("model", "beside")
     def _check_model(self, proposal):
-        _check_range("model", proposal["value"], 0, len(self.names) - 1, "the last model, counted from 0")
+        name = proposal["trait"].name
+        _check_range(name, proposal["value"], -(name == "beside"), len(self.names) - 1, LAST_MODEL)
         return proposal["value"]
 
     @t.validate("episode")
@@ -182,6 +201,14 @@ def _run(model, windows, name):
         given[film] = model.decode(run(model, windows.frames, windows.all_actions, windows.context)).numpy()
         given[f"theta_{film}"] = drift.judge(model, windows, mode).theta
     return given
+
+
+def _exact_physics(windows):
+    """Where exact physics from the context frames has cart and pole, (2, E, N), until it lets the pole fall."""
+    states = rollout.free(references.ExactPhysics(), windows.frames, windows.all_actions, windows.context)
+    where = np.stack([states[..., 0].numpy(), degrees(states[..., 2]).numpy()])
+    where[:, fallen(states).cumsum(1).bool().numpy()] = np.nan
+    return where
 
 
 def _by_model(**given):
@@ -250,6 +277,18 @@ def _checked_angles(name, angles, valid, whose=""):
         )
     angles[~valid] = np.nan
     return angles
+
+
+def _checked_reference(reference, valid):
+    """Positions as little-endian float32 with NaN after an episode's end, or a ValueError."""
+    reference = np.array(reference, dtype="<f4")
+    if reference.shape != (2, *valid.shape):
+        raise ValueError(
+            f"reference has shape {reference.shape}; expected {(2, *valid.shape)}: x in metres and theta in degrees, "
+            "one of each a frame."
+        )
+    reference[:, ~valid] = np.nan
+    return reference
 
 
 def _checked_lengths(lengths, E, N):

@@ -1,4 +1,4 @@
-"""The live dream in a real browser: reality and dream answer to every control, by mouse, keyboard and touch."""
+"""The live dream in a real browser: reality and dreams answer to every control, by mouse, keyboard and touch."""
 
 import re
 
@@ -11,7 +11,7 @@ from widget_page import page_of
 from latent_dynamics import cartpole
 from latent_dynamics.artifacts import load_episodes, load_model
 from latent_dynamics.reader import degrees, read
-from latent_dynamics.references import RepeatLastFrame
+from latent_dynamics.references import ExactPhysics, RepeatLastFrame
 from latent_dynamics.widgets import Dream
 from latent_dynamics.widgets.page_model import rounded
 
@@ -25,6 +25,22 @@ def dream():
     numbers = np.flatnonzero(test.lengths > 40)[:3]
     models = {"the text's": load_model("autoencoder_mlp"), "nothing moves": RepeatLastFrame()}
     return Dream.of(models, test, numbers, title="A dream")
+
+
+@pytest.fixture(scope="module")
+def two():
+    """A photograph, and beside it what dreams of an upright pole, with exact physics outlined."""
+    start, pushes = [[0.2, 0.1, 0.03, -0.1]], [[1, 0, 0, 1, 1, 0, 1, 0, 0, 1]]
+    models = {"a photograph": RepeatLastFrame(), "an older one": Upright()}
+    return Dream(models, start, pushes, opening=12, beside=1, outline="physics", title="Two dreams")
+
+
+class Upright(RepeatLastFrame):
+    """Whatever it saw, it dreams of a pole that stands upright in the middle."""
+
+    def decode(self, states):
+        upright = cartpole_frames(torch.zeros(1, 4).double())
+        return states.unflatten(-1, self.frame_shape) * 0 + upright
 
 
 @pytest.fixture
@@ -189,6 +205,118 @@ def test_another_model_dreams_of_the_same_pushes(open_dream, dream):
         control(root, "Start").select_option(index=2)
 
 
+def driven(page, history):
+    """The true states (N + 1, 4) from the start on, the pushes (N,), and how many of them are the context."""
+    start = page.evaluate("window.dreamModel.get('starts')[window.dreamModel.get('start')]")
+    pushes = torch.tensor(start["actions"] + history["actions"])
+    state = torch.tensor(start["state"], dtype=torch.float64)[None]
+    states = torch.cat([state, cartpole.simulate(state, pushes[None])[0]])
+    return states, pushes, len(start["actions"])
+
+
+def test_two_models_dream_of_the_same_pushes_and_are_told_apart(open_dream, two):
+    page, root = open_dream(two)
+    history, step = page.evaluate(HISTORY), trait(page, "step")
+    assert len(history["actions"]) == step == 12
+    assert np.ptp(history["theta_dream"]) == 0, "a photograph"
+    assert np.allclose(history["theta_beside"], 0, atol=0.1)
+    gaps = [f"{abs(history[name][-1] - history['theta_true'][-1]):.1f}" for name in ("theta_dream", "theta_beside")]
+    said = look(root)["sentence"]
+    for name, gap in zip(("a photograph", "an older one"), gaps, strict=True):
+        assert re.search(f"dream of {name} \\S+ degrees, {gap} apart", said)
+    rows = root.locator(".ld-numbers tbody tr").all_inner_texts()
+    assert [row.split("\t")[0].strip() for row in rows] == ["a photograph", "an older one", "Exact physics"]
+    assert [row.split("\t")[2].strip("° ") for row in rows[:2]] == gaps
+    for kind in ("free", "beside", "physics"):
+        assert root.locator(f"svg.ld-trace .ld-path.ld-{kind}").first.get_attribute("d").count("L") == 12
+    assert root.locator("canvas:visible").count() == 2
+
+
+def test_a_second_dream_is_chosen_and_dismissed(open_dream, dream):
+    page, root = open_dream(dream)
+    before = page.evaluate(HISTORY)
+    assert root.locator("canvas:visible").count() == 1
+    assert before["theta_beside"] == []
+    assert not root.locator(".ld-numbers").is_visible()
+    with changes(root, "canvas", "curve", "sentence"):
+        control(root, "Compared with").select_option("nothing moves")
+    page.wait_for_function(f"{HISTORY}.theta_beside.length === {HISTORY}.actions.length")
+    after = page.evaluate(HISTORY)
+    assert after["actions"] == before["actions"]
+    assert after["theta_dream"] == before["theta_dream"], "the first dream is as it was"
+    assert root.locator("canvas:visible").count() == 2
+    options = control(root, "Compared with").locator("option")
+    assert options.all_inner_texts() == ["no other model", "the text's", "nothing moves"]
+    assert options.nth(1).is_disabled(), "nothing is compared with itself"
+    control(root, "Model").select_option("nothing moves")
+    page.wait_for_function("window.dreamModel.get('beside') === 0")  # they change places
+    page.wait_for_function(f"{HISTORY}.theta_dream[5] === {HISTORY}.theta_dream[0] && {HISTORY}.theta_beside.length")
+    assert page.evaluate(HISTORY)["theta_beside"] == before["theta_dream"]
+    control(root, "Compared with").select_option("no other model")
+    page.wait_for_function(f"{HISTORY}.theta_beside.length === 0")
+    assert root.locator("canvas:visible").count() == 1
+    assert page.troubles == []
+
+
+def test_a_push_into_another_future_is_dreamt_by_both(open_dream, two):
+    page, root = open_dream(two)
+    page.evaluate("window.dreamModel.set('step', 5)")
+    control(root, "Push left").click()
+    page.wait_for_function(f"{HISTORY}.actions.length >= 6 && {HISTORY}.actions.length < 12")
+    history = page.evaluate(HISTORY)
+    assert history["actions"][5] == 0
+    lengths = [len(history[f"theta_{name}"]) for name in ("true", "dream", "beside", "physics")]
+    assert lengths == [len(history["actions"])] * 4
+
+
+@torch.no_grad()
+def test_exact_physics_in_the_page_is_the_packages(open_dream, two):
+    page, _ = open_dream(two)
+    history = page.evaluate(HISTORY)
+    states, pushes, K = driven(page, history)
+    physics = ExactPhysics()
+    belief = physics.observe(cartpole_frames(states[None, : K + 1])[0][None], pushes[None, :K])
+    theta = degrees(physics.imagine(belief, pushes[None, K:])[0, :, 2])
+    assert np.allclose(history["theta_physics"], theta, atol=6e-4)  # rounded to thousandths
+
+
+def test_exact_physics_looks_when_the_models_look(open_dream, two):
+    page, root = open_dream(two)
+    control(root, "Look").focus()
+    page.keyboard.press("End")
+    page.wait_for_function(f"{HISTORY}.looked.length === 12 && {HISTORY}.looked.every((looks) => looks)")
+    history = page.evaluate(HISTORY)
+    states, pushes, K = driven(page, history)
+    frames = cartpole_frames(states)
+    for n in (1, 6, 12):
+        fitted = ExactPhysics().observe(frames[None, n : n + K + 1], pushes[None, n : n + K])
+        assert history["theta_physics"][n - 1] == pytest.approx(float(degrees(fitted[0, 2])), abs=6e-4)
+
+
+def test_the_outline_is_of_what_the_reader_chooses(open_dream, two):
+    page, root = open_dream(two)
+    history = page.evaluate(HISTORY)
+    outlines = root.locator("svg.ld-outline")
+    angle = """(svg) => Number(svg.querySelectorAll('rect')[1].getAttribute('transform').match(/\\((.*)\\)/)[1])"""
+    for line, kind, name in (("exact physics", "physics", "theta_physics"), ("the true pole", "truth", "theta_true")):
+        control(root, "Outlined").select_option(line)
+        page.wait_for_function("(kind) => document.querySelector('svg.ld-outline').dataset.of === kind", arg=kind)
+        for outline in outlines.all():
+            assert outline.evaluate(angle) == pytest.approx(history[name][-1], abs=1e-3)
+    control(root, "Outlined").select_option("nothing")
+    page.wait_for_function("document.querySelector('svg.ld-outline').style.display === 'none'")
+    assert outlines.locator("visible=true").count() == 0
+    assert root.locator("svg.ld-trace .ld-physics").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_two_dreams_keep_their_manners_on_a_phone(open_dream, two, theme):
+    from open_widgets import check_manners
+
+    page, _ = open_dream(two, theme=theme, viewport={"width": 390, "height": 844})
+    check_manners(page)
+
+
 def test_it_answers_to_touch(open_dream, dream):
     page, root = open_dream(dream, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -269,3 +397,38 @@ def test_a_dream_step_with_decoding_takes_less_than_8_ms(open_dream, dream):
         return times.slice(10).sort((a, b) => a - b);
     }""")
     assert times[45] <= 8, f"median {times[45]:.1f} ms"
+
+
+STEPS = """async (count) => {
+    const model = window.dreamModel, button = document.querySelector('[aria-label="One step forward"]');
+    const frame = () => new Promise(requestAnimationFrame);
+    for (let n = 0; n < count; n++) {
+        await new Promise((done) => {
+            const dreamt = () => { model.off("change:history", dreamt); done(); };
+            model.on("change:history", dreamt);
+            button.click();
+        });
+        await frame().then(frame);
+    }
+}"""
+
+
+@pytest.mark.parametrize("look_every", [0, 5])
+def test_a_step_of_two_dreams_is_dreamt_and_drawn_within_16_ms(open_dream, dream, look_every):
+    trained, start = load_model("autoencoder_mlp"), dream.starts[0]
+    models, settings = {"one": trained, "the other": trained}, {"beside": 1, "outline": "physics", "opening": 0}
+    page, _ = open_dream(Dream(models, [start["state"]], [start["actions"]], look_every=look_every, **settings))
+    tools = page.context.new_cdp_session(page)
+    tools.send("Performance.enable", {"timeDomain": "threadTicks"})  # the page's own time, not the machine's
+
+    def spent():
+        metrics = tools.send("Performance.getMetrics")["metrics"]
+        return next(entry["value"] for entry in metrics if entry["name"] == "TaskDuration")
+
+    page.evaluate("window.dreamModel.set('step', 0)")
+    page.evaluate(STEPS, 10)
+    before = spent()
+    page.evaluate(STEPS, 30)
+    assert len(page.evaluate(HISTORY)["theta_beside"]) == 40
+    milliseconds = 1000 * (spent() - before) / 30
+    assert milliseconds <= 16, f"{milliseconds:.1f} ms"

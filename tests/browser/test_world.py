@@ -1,4 +1,5 @@
-"""The true CartPole in the page against the package: the same physics, the same frames to the byte, the same readings.
+"""The true CartPole in the page against the package: the same physics, the same frames to the byte, the same readings,
+and the same fit of the physics to what was read.
 
 A widget that shows reality beside a dream is only honest if its reality is the one that the models were trained on.
 """
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics import cartpole, reader
+from latent_dynamics import cartpole, reader, references
 from latent_dynamics.collection import draw
 from latent_dynamics.preprocessing import from_bytes
 from latent_dynamics.widgets.base import source
@@ -27,7 +28,7 @@ def page(browser):
     page = browser.new_page()
     style = source("common.css", "world.css")
     page.set_content(f'<style>{style}</style><div class="ld" style="width: 634px"></div>')
-    page.add_script_tag(content=source("common.js", "world.js"))
+    page.add_script_tag(content=source("common.js", "world.js", "compare.js", "exact_physics.js"))
     page.evaluate(f"() => {{ window.unpack = {UNPACK}; window.pack = {PACK}; }}")
     yield page
     page.close()
@@ -150,6 +151,33 @@ def test_a_frame_is_read_as_the_package_reads_it(page, untrained_model):
     assert np.abs(theta - expected.theta.numpy()).max() <= 1e-9
 
 
+@pytest.mark.parametrize("context", [0, 1, 4, 10, 25])
+def test_exact_physics_is_fitted_as_the_package_fits_it(page, context):
+    rng = np.random.default_rng(context)
+    start = torch.from_numpy(random_states(60, 2, 0.1, seed=context) / [1, 2, 1, 2])
+    actions = torch.from_numpy(cartpole.random_actions((60, context), rng))
+    after = [cartpole.simulate(start, actions)] if context else []
+    states = torch.cat([start[:, None], *after], 1)[..., [0, 2]]
+    x, theta = (states + torch.from_numpy(rng.normal(0, [0.0025, 0.0045], states.shape))).unbind(-1)
+    function = f"""(row) => {{
+        const [x, theta, pushes] = [0, 1, 2].map((i) => [...row.subarray({context + 1} * i, {context + 1} * (i + 1))]);
+        return fitState(x.map((_, n) => ({{ after: n, x: x[n], theta: theta[n] }})), pushes.slice(0, {context}));
+    }}"""
+    rows = torch.cat([x, theta, actions.double(), torch.zeros(60, 1).double()], 1).numpy()
+    fitted = each(page, function, rows, np.float64)
+    expected = references.fit_state(x, theta, actions).numpy()
+    assert np.abs(fitted - expected).max() <= 1e-6
+
+
+def test_what_was_not_seen_is_left_out_of_the_fit(page):
+    """Frames 0, 7 and 20 of 20 noiseless steps are enough to know the last state."""
+    start, actions = torch.tensor([[0.3, 0.1, 0.02, -0.2]]).double(), torch.tensor([[0, 1, 1, 0, 1, 0, 0, 1, 0, 1] * 2])
+    states = torch.cat([start[:, None], cartpole.simulate(start, actions)], 1)[0]
+    seen = [{"after": n, "x": float(states[n, 0]), "theta": float(states[n, 2])} for n in (0, 7, 20)]
+    fitted = page.evaluate("([seen, pushes]) => [...fitState(seen, pushes)]", [seen, actions[0].tolist()])
+    assert np.abs(np.array(fitted) - states[-1].numpy()).max() < 0.01
+
+
 def test_bytes_and_fractions_paint_the_same_grey(page):
     painted = page.evaluate("""() => {
         const frame = drawFrame([0.3, 0, 0.1, 0]);
@@ -187,6 +215,31 @@ def test_the_drawing_stands_where_the_true_world_stands(page, x, theta):
     assert seen["cart"] == pytest.approx([axle, reader.AXLE_ROW], abs=1e-3)
     assert seen["tip"] == pytest.approx([axle + 120 * np.sin(theta), reader.AXLE_ROW - 120 * np.cos(theta)], abs=1e-3)
     assert seen["name"] == "The true world"
+
+
+OUTLINE = """([x, theta]) => {
+    const [scene, outline] = [makeScene("The true world"), poleOutline()];
+    const over = element("div", { style: "position: relative" }, scene.node, outline.node);
+    document.querySelector(".ld").replaceChildren(over);
+    outline.node.style = "position: absolute; inset: 0; width: 100%; height: 100%";
+    scene.draw([x, 0, theta, 0]);
+    outline.place(x, theta);
+    const places = [...over.querySelectorAll("rect")].map((rect) => { // on the screen
+        const { left, right, top, bottom } = rect.getBoundingClientRect();
+        return [left, right, top, bottom];
+    });
+    outline.place(NaN, 0);
+    return { places, hidden: outline.node.style.display };
+}"""
+
+
+@pytest.mark.parametrize(("x", "theta"), [(0, 0), (1.2, 0.15), (-2.3, -0.2)])
+def test_the_outline_lies_on_the_drawing(page, x, theta):
+    found = page.evaluate(OUTLINE, [x, theta])
+    cart, pole, outlined_cart, outlined_pole = found["places"]
+    assert outlined_cart == pytest.approx(cart, abs=1.5)  # pixels: the drawing has a border
+    assert outlined_pole == pytest.approx(pole, abs=1.5)
+    assert found["hidden"] == "none", "no number, no outline"
 
 
 def test_the_arrow_points_to_where_the_cart_was_pushed(page):

@@ -16,13 +16,13 @@ def seed():
 
 @pytest.fixture(scope="module")
 def model():
-    return ld.load_model("autoencoder_mlp")
+    return ld.load_model("autoencoder_mlp", shipped=False)
 
 
 @pytest.fixture(scope="module")
 def steps(model):
     """z, a, z' of the mixed test episodes."""
-    return ld.artifacts.latent_transitions(model.autoencoder, ld.load_episodes("mixed", "test"))[:3]
+    return ld.models.latent_transitions(model.autoencoder, ld.load_episodes("mixed", "test"))[:3]
 
 
 def latent_error(model, steps):
@@ -101,7 +101,7 @@ def test_the_past_of_z_helps_and_the_past_of_the_true_state_does_not(model, seed
 
 def test_the_model_trained_on_experts_believes_in_a_push_at_once_more_than_the_one_trained_on_coin_tosses(model):
     def believed(m, data):
-        z, a, _, _ = ld.artifacts.latent_transitions(m.autoencoder, ld.load_episodes(data, "test"))
+        z, a, _, _ = ld.models.latent_transitions(m.autoencoder, ld.load_episodes(data, "test"))
         angle = [ld.reader.measure(m.decode(m.dynamics(z, torch.full_like(a, push)))).theta for push in (0, 1)]
         return float(ld.reader.degrees(angle[1] - angle[0]).median())
 

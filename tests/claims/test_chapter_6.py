@@ -12,7 +12,7 @@ pytestmark = pytest.mark.claims
 
 @pytest.fixture(scope="module")
 def model():
-    return ld.load_model("autoencoder_mlp")
+    return ld.load_model("autoencoder_mlp", shipped=False)
 
 
 @pytest.fixture(scope="module")

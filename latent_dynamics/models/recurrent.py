@@ -1,0 +1,44 @@
+"""Rung five: a memory. The belief is the last latent, its change, and what a recurrent cell made of the past."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..training import Budget
+from .latent_world import LatentWorld
+
+
+class Recurrent(LatentWorld):
+    """A GRU (Cho et al. 2014) that filters while it sees, and dreams when it does not.
+
+    D = 2 latent_size + memory, (z, dz, h). h' = GRU(z, dz, a, h), and the next latent is z plus a change that is read
+    off h', z, dz and a. While it sees, the real latent takes the prediction's place, and the memory goes on as it is.
+    """
+
+    budget = Budget(epochs=30, batch_size=128, learning_rate=3e-3)
+
+    def __init__(self, latent_size=8, memory=64, hidden=64, context=10, horizon=20, **settings):
+        super().__init__(latent_size, context=context, horizon=horizon, **settings)
+        self.state_size = 2 * latent_size + memory
+        self.cell = nn.GRUCell(2 * latent_size + 2, memory)
+        self.net = nn.Sequential(
+            nn.Linear(memory + 2 * latent_size + 2, hidden), nn.ReLU(), nn.Linear(hidden, latent_size)
+        )
+
+    def remember(self, belief, action):
+        """Return what the networks see of belief and push, (B, 2 latent_size + 2), and the next memory (B, memory)."""
+        z, change, memory = belief.split([self.latent_size, self.latent_size, self.cell.hidden_size], -1)
+        seen = torch.cat([self.scaled(z), change / self.change_spread, F.one_hot(action, 2).to(z.dtype)], -1)
+        return seen, self.cell(seen, memory)
+
+    def begin(self, code):
+        return torch.cat([code, 0 * code, 0 * code[:, :1].expand(-1, self.cell.hidden_size)], -1)
+
+    def update(self, belief, action, code):
+        _, memory = self.remember(belief, action)
+        return torch.cat([code, code - belief[:, : self.latent_size], memory], -1)
+
+    def step(self, belief, action):
+        seen, memory = self.remember(belief, action)
+        change = self.net(torch.cat([memory, seen], -1)) * self.change_spread
+        return torch.cat([belief[:, : self.latent_size] + change, change, memory], -1)

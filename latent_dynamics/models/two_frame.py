@@ -1,0 +1,36 @@
+"""Rung two: a latent that holds two consecutive frames, so that it can hold velocities."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .latent_world import LatentWorld
+
+
+class TwoFrame(LatentWorld):
+    """The latent of the last frame, and how it changed since the frame before: D = 2 latent_size, (z, dz).
+
+    The first belief has seen one frame only, and takes it twice: dz = 0. With sees_change=False the network is not
+    shown dz: the same model on one frame, to compare with. layers: hidden layers of the network.
+    """
+
+    def __init__(self, latent_size=8, hidden=128, layers=2, sees_change=True, **settings):
+        super().__init__(latent_size, **settings)
+        self.state_size, self.sees_change = 2 * latent_size, sees_change
+        sizes = [2 * latent_size + 2] + layers * [hidden]
+        self.net = nn.Sequential(
+            *(part for size in zip(sizes, sizes[1:]) for part in (nn.Linear(*size), nn.ReLU())),
+            nn.Linear(hidden, latent_size),
+        )
+
+    def begin(self, code):
+        return torch.cat([code, 0 * code], -1)
+
+    def update(self, belief, action, code):
+        return torch.cat([code, code - belief[:, : self.latent_size]], -1)
+
+    def step(self, belief, action):
+        z, change = belief.split(self.latent_size, -1)  # (B, latent_size) each
+        inputs = [self.scaled(z), self.sees_change * change / self.change_spread, F.one_hot(action, 2).to(z.dtype)]
+        change = self.net(torch.cat(inputs, -1)) * self.change_spread
+        return torch.cat([z + change, change], -1)

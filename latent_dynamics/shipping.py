@@ -1,0 +1,65 @@
+"""The trained set that travels with the package: nobody should have to train for half an hour to open a late chapter.
+
+Weights of one seed in half precision, the encoder that rungs share stored once, and the figures of all seeds as JSON.
+`python -m latent_dynamics train` makes all of it again. Part I never uses it: it trains in front of the reader.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+
+FOLDER = Path(__file__).parent / "shipped"
+METRICS = FOLDER / "metrics.json"
+SHARED = "weights/autoencoder."  # what such weights are called in each rung
+given = {}  # what this process has taken from here: {name: seconds that its training took}
+
+
+def digest(key):
+    """What a key is told apart by in the shipped files."""
+    return hashlib.sha256(json.dumps(json.loads(json.dumps(key)), sort_keys=True).encode()).hexdigest()
+
+
+def find(name, key):
+    """Give (arrays, meta) of a shipped rung if its training depended on exactly this key; else None."""
+    path = FOLDER / f"{name}.safetensors"
+    if not path.exists():
+        return None
+    with safetensors.safe_open(path, framework="numpy") as file:
+        meta = file.metadata()
+        if meta["key"] != digest(key):
+            return None
+        arrays = {part: file.get_tensor(part) for part in file.keys()}
+    if meta["encoder"]:
+        encoder = safetensors.numpy.load_file(FOLDER / f"{meta['encoder']}.safetensors")
+        arrays |= {SHARED + part: array for part, array in encoder.items()}
+    given[name] = float(meta["seconds"])
+    return {part: _wide(array) for part, array in arrays.items()}, {"seconds": given[name]}
+
+
+def put(name, key, arrays, seconds):
+    """Write a rung's weights: halves the precision, and shares the encoder with every rung that has the same."""
+    FOLDER.mkdir(exist_ok=True)
+    encoder = {part.removeprefix(SHARED): _half(array) for part, array in arrays.items() if part.startswith(SHARED)}
+    content = b"".join(array.tobytes() for _, array in sorted(encoder.items()))
+    whose = f"encoder-{hashlib.sha256(content).hexdigest()[:8]}" if encoder else ""
+    if encoder:
+        safetensors.numpy.save_file(encoder, FOLDER / f"{whose}.safetensors")
+    own = {part: _half(array) for part, array in arrays.items() if not part.startswith(SHARED)}
+    meta = {"key": digest(key), "encoder": whose, "seconds": str(seconds)}
+    safetensors.numpy.save_file(own, FOLDER / f"{name}.safetensors", metadata=meta)
+
+
+def metrics():
+    """The figures of all rungs and seeds, as `ladder.measure` wrote them: {name: {...}}."""
+    return json.loads(METRICS.read_text(encoding="utf8"))
+
+
+def _half(array):
+    return array.astype(np.float16) if array.dtype in (np.float32, np.float64) else array
+
+
+def _wide(array):
+    return array.astype(np.float32) if array.dtype == np.float16 else array
