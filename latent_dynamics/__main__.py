@@ -165,6 +165,7 @@ def test(options=None, root=ROOT, long=False) -> int:
         _need(package)
     pytest = ["-m", "pytest"]
     nbval = [*pytest, "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "book"]
+    nbval += ["-n", "2", "--dist", "loadfile"]  # two notebooks at a time; each from top to bottom
     steps = {  # cheap first; the book comes before what reads its models or its pages
         "lint": ["-m", "ruff", "check", "."],
         "unit": [*pytest, "tests", "--ignore=tests/browser", "-m", "not claims and not long"],

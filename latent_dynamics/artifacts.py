@@ -6,6 +6,7 @@ code that makes an artifact raises its number here; a test notices when that was
 
 import difflib
 import hashlib
+import inspect
 import os
 from dataclasses import asdict, dataclass, replace
 
@@ -21,7 +22,7 @@ from .training import Budget, seeded, train
 
 RECIPES = {  # raise a number when its code changes
     "episodes": 1, "frames": 1, "autoencoder": 2, "autoencoder_mlp": 2, "two_frame": 1, "multi_step": 1,
-    "noise_robust": 1, "recurrent": 1, "best": 1,
+    "noise_robust": 1, "recurrent": 1, "best": 2,
 }  # fmt: skip
 STEPS = {"random": 8_000, "mixed": 20_000}  # transitions of each data set
 VIEWS = {"raw": RAW, "cropped": COLOUR, "cropped gray": DEFAULT}
@@ -169,6 +170,8 @@ def _untrained(name, seed, data, encoder_seed, settings):
     _choose(name, LADDER, "model")
     _choose(data, STEPS, "data set")
     seed = default_seed() if seed is None else seed
+    usual = inspect.signature(LADDER[name]).parameters
+    settings = {what: value for what, value in settings.items() if what not in usual or value != usual[what].default}
     with seeded(seed):
         model = LADDER[name](**settings)
     key = {"recipe": RECIPES[name], "settings": settings, "seed": seed, "data": _episodes_key(data, default_seed())}
@@ -193,10 +196,15 @@ def _taught(model, key, eyes, label):
     return _arrays(model, history)
 
 
+def model_key(name, seed=None, data="mixed", encoder_seed=None, **settings):
+    """Return all that the training of `load_model` with these arguments depends on: a JSON-able dict."""
+    return _untrained(name, seed, data, encoder_seed, settings)[1]
+
+
 def ship(name, seed):
     """Write the trained weights of a rung to what travels with the package."""
     load_model(name, seed, shipped=False)
-    _, key, _ = _untrained(name, seed, "mixed", None, {})
+    key = model_key(name, seed)
     arrays, meta = store.find(f"{name}-mixed-seed{seed}", key, "safetensors")
     shipping.put(name, key, arrays, meta["seconds"])
 

@@ -114,12 +114,14 @@ def belief_returns(model, act, episodes=100, seed=10_000, limit=TIME_LIMIT):
     act: maps beliefs (B, D) to actions (B,). Returns (episodes,) steps survived, and (episodes, 4) the states in which
     they ended. Like `returns`, but the player remembers: the belief is carried from frame to frame.
     """
+    if episodes < 1:
+        raise ValueError(f"asked for {episodes} episodes; ask for at least 1")
     states, total = first_states(episodes, seed), torch.zeros(episodes)
     up, beliefs, actions = torch.arange(episodes), None, None
     for _ in range(limit):
         codes = model.see(torch.from_numpy(from_bytes(draw(states[up].numpy(), workers=1))))
         beliefs = model.begin(codes) if beliefs is None else model.update(beliefs, actions, codes)
-        actions = act(beliefs)
+        actions = torch.as_tensor(act(beliefs))
         states[up] = step(states[up], actions)
         total[up] += 1
         still = ~fallen(states[up])

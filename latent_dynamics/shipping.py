@@ -50,6 +50,8 @@ def put(name, key, arrays, seconds):
     own = {part: _half(array) for part, array in arrays.items() if not part.startswith(SHARED)}
     meta = {"key": digest(key), "encoder": whose, "seconds": str(seconds)}
     safetensors.numpy.save_file(own, FOLDER / f"{name}.safetensors", metadata=meta)
+    for path in FOLDER.glob("*.safetensors"):
+        path.chmod(0o644)  # they are written for the owner alone, and are to be read by everybody
 
 
 def metrics():

@@ -5,8 +5,12 @@ import pytest
 import torch
 
 from latent_dynamics import cartpole, controllers
+from latent_dynamics.models import Recurrent
 from latent_dynamics.preprocessing import preprocess
+from latent_dynamics.reader import measure
+from latent_dynamics.references import untrained
 from latent_dynamics.training import Budget
+from latent_dynamics.world_model import WorldModel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -81,3 +85,79 @@ def test_the_interval_of_a_mean_holds_it_and_shrinks_with_more_values():
     few = controllers.mean_interval(values[:25])
     assert low < mean < high and high - low < few[2] - few[1]
     assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.2)
+
+
+# On a belief
+
+
+def test_each_frame_has_one_belief_and_it_is_the_filters(mixed_episodes):
+    model, few = untrained(lambda: Recurrent(latent_size=2, memory=4)), mixed_episodes[:3]
+    beliefs = controllers.beliefs_of(model, few)
+    assert beliefs.shape == (len(few.frames), model.state_size) and not beliefs.requires_grad
+    for number, (first, length) in enumerate(zip(few.first_frames, few.lengths)):
+        frames, actions, _ = (torch.from_numpy(part) for part in few[number].windows(length))
+        torch.testing.assert_close(beliefs[first : first + length + 1], model.filter(frames, actions)[0])
+
+
+class Remembers(WorldModel):
+    """Reads the angle off each frame; its belief is (the angle, the first angle, the sum of pushes so far)."""
+
+    state_size = 3
+
+    def see(self, frames):
+        return measure(frames).theta[:, None]
+
+    def begin(self, code):
+        return torch.cat([code, code, 0 * code], 1)
+
+    def update(self, belief, action, code):
+        return torch.cat([code, belief[:, 1:2], belief[:, 2:] + action[:, None]], 1)
+
+
+def leans_right(beliefs):
+    return (beliefs[:, 0] > 0).long()
+
+
+def test_a_player_that_remembers_nothing_earns_what_it_earns_on_frames():
+    act = lambda frames: (measure(frames).theta > 0).long()  # noqa: E731
+    expected = controllers.returns(act, episodes=8, seed=3, sees="frames")
+    total, _ = controllers.belief_returns(Remembers(), leans_right, episodes=8, seed=3)
+    np.testing.assert_array_equal(total, expected)
+    assert total.min() < total.max() < 200
+
+
+def test_each_player_keeps_its_own_belief_after_others_have_fallen():
+    seen, done = [], []
+
+    def act(beliefs):
+        seen.append(beliefs)
+        done.append(leans_right(beliefs))
+        return done[-1]
+
+    total, ended = controllers.belief_returns(Remembers(), act, episodes=8, seed=3)
+    assert len(seen) == total.max() and len(set(total)) > 2
+    for player, steps in enumerate(total.astype(int)):
+        rows = [int((total[:player] > t).sum()) for t in range(steps)]  # its place among those that are up
+        mine = torch.stack([seen[t][row] for t, row in enumerate(rows)])
+        pushes = torch.stack([done[t][row] for t, row in enumerate(rows)])
+        assert (mine[:, 1] == mine[0, 0]).all()
+        assert mine[:, 2].tolist() == [0, *pushes.cumsum(0)[:-1].tolist()]
+        states = cartpole.simulate(controllers.first_states(8, 3)[player][None], pushes[None])[0]
+        np.testing.assert_allclose(ended[player], states[-1].numpy(), rtol=0, atol=1e-12)
+        assert cartpole.fallen(states).tolist() == [False] * (steps - 1) + [True]
+
+
+def test_play_on_a_belief_ends_at_the_time_limit_too():
+    total, ended = controllers.belief_returns(Remembers(), leans_right, episodes=3, limit=5)
+    assert total.tolist() == [5, 5, 5] and ended.shape == (3, 4)
+    assert not cartpole.fallen(torch.from_numpy(ended)).any()
+    assert not np.array_equal(ended, controllers.first_states(3, 10_000).numpy())
+
+
+def test_a_clone_on_a_belief_learns_what_the_expert_does_at_the_true_states(mixed_episodes):
+    train, validation = mixed_episodes[2:5], mixed_episodes[5:6]
+    clone, history = controllers.clone_on_belief(Remembers(), cartpole.sign_theta, train, validation)
+    assert history["validation accuracy"][-1] > 0.85  # half a pixel hides on which side the pole is
+    beliefs = controllers.beliefs_of(Remembers(), validation)
+    right = clone.act(beliefs.float()) == torch.from_numpy(cartpole.sign_theta(validation.states))
+    assert right.float().mean() == pytest.approx(history["validation accuracy"][-1], abs=1e-5)

@@ -1,5 +1,7 @@
 """The judge: it finds perfect what is perfect, a copy a copy, and counts nothing that it cannot know."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from latent_dynamics import cartpole, drift, reader
 from latent_dynamics.collection import draw
 from latent_dynamics.preprocessing import preprocess
-from latent_dynamics.references import ExactPhysics, RepeatLastFrame, fit_state
+from latent_dynamics.references import ConstantUpright, ExactPhysics, RepeatLastFrame, fit_state
 from latent_dynamics.world_model import WorldModel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -154,12 +156,13 @@ def test_replayed_windows_are_what_was_recorded_until_their_episode_ends(mixed_e
     episodes = mixed_episodes
     windows = drift.replayed_windows(episodes, K, N, stride=7)
     frame, step, _ = episodes.window_starts(K + 1, 7)
+    frames = windows.frames  # made anew whenever asked for
     for w, (f, s, e) in enumerate(zip(frame, step, windows.episode)):
         end = episodes.first_frames[e] + episodes.lengths[e]  # the episode's last frame
         there = min(K + N, end - f)  # steps of the window that were recorded
         recorded = episodes.frames[f : f + there + 1] / np.float32(255)
-        assert np.array_equal(windows.frames[w, : there + 1], recorded)
-        assert (windows.frames[w, there:] == windows.frames[w, there]).all()  # then the last frame again
+        assert np.array_equal(frames[w, : there + 1], recorded)
+        assert (frames[w, there:] == frames[w, there]).all()  # then the last frame again
         assert np.array_equal(windows.all_actions[w, :there], episodes.actions[s : s + there])
         assert np.array_equal(windows.states[w, : there - K + 1], episodes.states[f + K : f + there + 1])
         fell = there < K + N and episodes.terminated[s + there - 1] or cartpole.fallen(episodes.states[f + there])
@@ -180,11 +183,11 @@ def test_intervened_windows_start_in_the_recorded_state_and_obey_physics(mixed_e
 def test_intervened_frames_show_the_truth_until_it_falls_and_then_stay(mixed_episodes):
     windows = drift.intervened_windows(mixed_episodes, K, N, stride=20)
     drawn = torch.from_numpy(draw(windows.states[:, 1:].numpy(), workers=1) / np.float32(255))
-    shown = windows.frames[:, K + 1 :]
-    assert torch.equal(shown[windows.alive], drawn[windows.alive])
+    frames = windows.frames
+    assert torch.equal(frames[:, K + 1 :][windows.alive], drawn[windows.alive])
     for w in np.flatnonzero(~windows.alive.all(1)):
         up = int(windows.alive[w].sum())
-        assert (windows.frames[w, K + up :] == windows.frames[w, K + up]).all()
+        assert (frames[w, K + up :] == frames[w, K + up]).all()
 
 
 def test_a_truth_that_has_fallen_never_stands_up_again(mixed_episodes):
@@ -354,3 +357,135 @@ def test_no_windows_are_refused(mixed_episodes):
     windows = drift.replayed_windows(mixed_episodes, K, N, stride=60)
     with pytest.raises(ValueError, match="no windows to judge by"):
         drift.judge(Copycat(), windows[:0])
+
+
+# A whole evaluation, in numbers that JSON can hold
+
+CURVES = {"theta", "x", "skill", "pole_there", "pixels"}
+NUMBERS = {"steps_1", "steps_2", "censored_1", "censored_2"}
+both = pytest.mark.parametrize("protocol", PROTOCOLS)
+
+
+@pytest.fixture(scope="module")
+def cuts(mixed_episodes):
+    """Windows of both protocols, over 24 steps."""
+    return drift.protocols(mixed_episodes[[2, 4]], 5, 24)
+
+
+@pytest.fixture(scope="module")
+def evaluations(cuts, untrained_model):
+    """Evaluations of exact physics, of a pole that always stands, of haze, and of a copy of the last frame."""
+    models = {"exact": ExactPhysics(), "upright": ConstantUpright(), "haze": untrained_model, "copy": Copycat()}
+    return {
+        name: drift.evaluate(model, None, windows=cuts, teacher_forced=name in ("haze", "copy"))
+        for name, model in models.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["exact", "upright", "haze", "copy"])
+def test_an_evaluation_is_what_json_can_hold_and_has_every_figure(evaluations, name):
+    found = evaluations[name]
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert list(found) == list(PROTOCOLS)
+    for protocol, steps in (("replayed", 24), ("intervened", 20)):
+        figures = found[protocol]
+        curves = CURVES | ({"teacher_forced"} if name in ("haze", "copy") else set())
+        assert figures.keys() == curves | NUMBERS | {"interval_2"}
+        assert {curve: len(figures[curve]) for curve in curves} == dict.fromkeys(curves, steps)
+        assert len(figures["interval_2"]) == 2
+        assert all(figures[number] is None or type(figures[number]) is float for number in NUMBERS)
+        assert all(0 <= share <= 1 for share in figures["pole_there"] + [figures["censored_1"], figures["censored_2"]])
+
+
+@both
+def test_an_evaluation_says_what_its_judgement_says(evaluations, cuts, protocol):
+    windows, figures = cuts[protocol], evaluations["copy"][protocol]
+    judged = drift.judge(Copycat(), windows)
+    close = {"rtol": 6e-4, "atol": 1e-9}  # four digits
+    for name, curve in {"theta": judged.median(), "x": judged.median("x"), "skill": judged.skill()}.items():
+        np.testing.assert_allclose(np.array(figures[name], float), np.where(np.isfinite(curve), curve, np.nan), **close)
+    forced = drift.judge(Copycat(), windows, "teacher_forced").median()
+    np.testing.assert_allclose(np.array(figures["teacher_forced"], float), forced, **close)
+    for limit in (1, 2):
+        assert [figures[f"steps_{limit}"], figures[f"censored_{limit}"]] == pytest.approx(judged.survival(limit), 6e-4)
+    low, high = figures["interval_2"]
+    assert low <= figures["steps_2"] <= high
+
+
+@both
+def test_exact_physics_is_worth_more_than_a_pole_that_always_stands(evaluations, protocol):
+    exact, upright = evaluations["exact"][protocol], evaluations["upright"][protocol]
+    assert all(one < other for one, other in zip(exact["theta"][:15], upright["theta"][:15]))
+    assert min(exact["skill"][:15]) > 0.5 and max(map(abs, upright["skill"][:15])) < 0.1
+    assert upright["steps_2"] < 4 and (exact["steps_2"] or np.inf) > 8  # None: more than half never fail
+    assert exact["pixels"][9] < upright["pixels"][9]
+
+
+@both
+def test_haze_has_no_pole_at_any_step_and_fails_at_the_first(evaluations, protocol):
+    haze = evaluations["haze"][protocol]
+    assert set(haze["theta"] + haze["x"] + haze["skill"] + haze["teacher_forced"]) == {None}
+    assert set(haze["pole_there"]) == {0.0} and haze["steps_1"] == haze["steps_2"] == 1 and haze["censored_2"] == 0
+
+
+def test_windows_of_both_protocols_are_cut_as_each_alone_and_an_intervention_is_of_20_steps(mixed_episodes):
+    few = mixed_episodes[4:5]
+    cuts = drift.protocols(few, context=3, horizon=22, stride=30, seed=2)
+    alone = {
+        "replayed": drift.replayed_windows(few, 3, 22, stride=30),
+        "intervened": drift.intervened_windows(few, 3, 20, stride=30, seed=2),
+    }
+    assert list(cuts) == list(alone)
+    for name, windows in alone.items():
+        assert torch.equal(cuts[name].pixels, windows.pixels) and torch.equal(cuts[name].actions, windows.actions)
+    short = drift.protocols(few, context=3, horizon=4, stride=30)
+    assert [windows.horizon for windows in short.values()] == [4, 4]
+
+
+def test_windows_cut_once_are_judged_as_those_that_an_evaluation_cuts(mixed_episodes):
+    few = mixed_episodes[4:5]
+    once = drift.evaluate(Copycat(), None, windows=drift.protocols(few, 5, 6, seed=1))
+    assert once == drift.evaluate(Copycat(), few, 5, 6, seed=1)
+
+
+def test_another_seed_tosses_other_coins(mixed_episodes):
+    one, same, other = (drift.evaluate(Copycat(), mixed_episodes[4:5], 5, 6, seed=seed) for seed in (0, 0, 1))
+    assert one == same and one["replayed"] == other["replayed"] and one["intervened"] != other["intervened"]
+
+
+# Pixels that move
+
+
+def three_windows():
+    """Windows of one step seen and two to come, frames of 1 x 4 pixels: the truth falls after 2, 1 and 2 steps."""
+    still, moving = [0, 200, 50, 50], [0, 255, 50, 60]  # by 60 - 50 of 255 is too little to be called moving
+    frames = torch.tensor([[[255, 0, 0, 0], still, moving, moving], [still, still, moving, moving], [still] * 4])
+    return drift.Windows(
+        pixels=frames[:, :, None].to(torch.uint8), actions_before=torch.zeros(3, 1, dtype=torch.int64),
+        actions=torch.zeros(3, 2, dtype=torch.int64), states=torch.zeros(3, 3, 4, dtype=torch.float64),
+        alive=torch.tensor([[True, True], [True, False], [True, True]]), episode=np.arange(3),
+    )  # fmt: skip
+
+
+def test_only_pixels_that_move_from_the_last_frame_seen_on_are_counted():
+    windows = three_windows()
+    frames = windows.frames[:, 2:][windows.alive]  # (5, 1, 4): the truth
+    assert drift.moving_pixel_error(frames, windows).tolist() == [0] * 5
+    wrong = frames.clone()
+    wrong[..., [0, 2, 3]] += 0.5  # what was white before, what stands still, and what hardly moves
+    assert drift.moving_pixel_error(wrong, windows).tolist() == [0] * 5
+    wrong[..., 1] -= torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5])[:, None]
+    expected = [0.1, 0.2, 0.3, 0, 0]  # nothing moves in the third window
+    assert drift.moving_pixel_error(wrong, windows).tolist() == pytest.approx(expected, abs=1e-6)
+    all_but_one = drift.moving_pixel_error(wrong, windows, least=-1.0)  # all pixels
+    assert float(all_but_one[0]) == pytest.approx(((3 * 0.25 + 0.01) / 4) ** 0.5, abs=1e-6)
+
+
+@protocols
+def test_the_truth_has_no_pixel_error_and_what_has_fallen_none_at_all(windows):
+    truth = windows.frames[:, K + 1 :][windows.alive]
+    assert (drift.moving_pixel_error(truth, windows) == 0).all()
+    judged = drift.judge(Copycat(), windows)
+    assert np.array_equal(np.isnan(judged.pixel_error), ~windows.alive.numpy())
+    assert np.nanmedian(judged.pixel_error) > 0.05
+    assert not np.isnan(drift.judge(Copycat(), windows, batch=7).pixel_error[windows.alive.numpy()]).any()

@@ -95,6 +95,47 @@ def test_callers_get_their_own_copies():
 
 
 @kinds
+def test_find_gives_nothing_before_the_artifact_after_and_never_makes(kind, cache):
+    with no_warning():
+        assert store.find("mixed", KEY, kind) is None
+        assert not cache.exists()  # no folder, no lock
+        made = fetch(Maker(), kind)
+        assert_good(store.find("mixed", KEY, kind))  # from memory
+        store._memo.clear()
+        found = store.find("mixed", KEY, kind)  # from disk
+    assert_good(found)
+    assert found[1] == made[1]
+    before = sorted(cache.iterdir())
+    for other in (KEY | {"recipe": 2}, KEY | {"seed": 1}):
+        assert store.find("mixed", other, kind) is None and store.find("other", KEY, kind) is None
+    assert sorted(cache.iterdir()) == before
+
+
+@kinds
+def test_find_takes_no_damaged_file_and_leaves_it_to_who_can_make_it_again(kind):
+    fetch(Maker(), kind)
+    path, whole = the_file(), the_file().read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    store._memo.clear()
+    with no_warning():
+        assert store.find("mixed", KEY, kind) is None
+    assert path.read_bytes() == whole[: len(whole) // 2]
+    with pytest.warns(store.ArtifactWarning, match="damaged"):
+        assert_good(fetch(Maker(), kind))
+
+
+def test_what_was_found_once_is_remembered_and_each_caller_has_a_copy():
+    fetch(Maker())
+    store._memo.clear()
+    arrays, meta = store.find("mixed", KEY, "npz")
+    the_file().unlink()
+    arrays["weights"][:] = 7
+    meta["history"].clear()
+    assert_good(store.find("mixed", KEY, "npz"))
+    assert_good(store.kept("mixed", KEY, lambda: pytest.fail("made again"), "npz"))
+
+
+@kinds
 def test_truncated_at_any_length_is_noticed_and_remade(kind):
     make = Maker()
     fetch(make, kind)
@@ -195,6 +236,8 @@ def test_bad_requests_say_what_is_wrong():
         store.kept("../mixed", KEY, Maker(), "npz")
     with pytest.raises(ValueError, match="npz, safetensors"):
         store.kept("mixed", KEY, Maker(), "pickle")
+    with pytest.raises(ValueError, match="file name"):
+        store.find("../mixed", KEY, "npz")
 
 
 def test_the_folder_moves_with_the_environment(monkeypatch, tmp_path):

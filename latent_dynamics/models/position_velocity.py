@@ -19,7 +19,8 @@ SHORT = 0.02  # share of the ink that may be missing before a frame counts as cu
 SPEED = 10.0  # velocities are shown to the network in tenths of a spread a step
 CONTEXT = 10  # steps seen before a dream, in training
 DREAMS = Budget(epochs=15, batch_size=128, learning_rate=1e-2)
-PICTURES = Budget(epochs=3, batch_size=64, learning_rate=2e-2)
+LONGER_DREAMS = Budget(epochs=8, batch_size=128, learning_rate=3e-3)
+PICTURES = Budget(epochs=8, batch_size=64, learning_rate=2e-2)
 
 
 class Strips(nn.Module):
@@ -61,6 +62,8 @@ class PositionVelocity(WorldModel):
 
     def __init__(self, hidden=32, remembers=15, horizon=12, curved=True, learn_gains=True):
         super().__init__()
+        if horizon < 1:
+            raise ValueError(f"a horizon of {horizon} steps; dream at least 1 in training")
         self.state_size, self.horizon, self.curved = 4 + remembers, horizon, curved
         self.strips = Strips(*self.frame_shape)
         self.register_buffer("ones_and_columns", torch.stack([torch.ones(100), self.strips.columns], -1))  # (W, 2)
@@ -163,8 +166,10 @@ class PositionVelocity(WorldModel):
             frames = [torch.from_numpy(from_bytes(part.frames)) for part in splits]
             self.fit_eyes(frames[0])
             codes = [self.see(part) for part in frames]
-        data = (code_windows(part, code, CONTEXT + self.horizon) for part, code in zip(splits, codes))
-        yield Lesson(self.dream_loss, *data, DREAMS, "dreams")
+        short = min(self.horizon, 12)  # a longer dream is learned after a shorter one: at first it would only fall over
+        for horizon, budget in {short: DREAMS, self.horizon: LONGER_DREAMS if self.horizon > short else DREAMS}.items():
+            data = (code_windows(part, code, CONTEXT + horizon) for part, code in zip(splits, codes))
+            yield Lesson(self.dream_loss, *data, budget, f"dreams of {horizon}")
         whole = [code[:, 2] > 0.5 for code in codes]
         data = ((c[w, :2], f[w], _ends(part)[w]) for part, c, f, w in zip(splits, codes, frames, whole))
         yield Lesson(self.picture_loss, *data, PICTURES, "pictures")
