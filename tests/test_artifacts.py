@@ -61,6 +61,8 @@ def asked_for(monkeypatch, ask):
         raise LookupError
 
     monkeypatch.setattr(artifacts.store, "kept", remember)
+    monkeypatch.setattr(artifacts.store, "find", lambda *_: None)
+    monkeypatch.setattr(artifacts.shipping, "find", lambda *_: None)
     with pytest.raises(LookupError):
         ask()
     return keys[0]
@@ -76,12 +78,19 @@ def asked_for(monkeypatch, ask):
         (lambda: ld.load_model(), lambda: ld.load_model(data="random")),
         (lambda: ld.load_model(), lambda: ld.load_model(predict_change=False)),
         (lambda: ld.load_model(), lambda: ld.load_model(latent_size=4)),
+        (lambda: ld.load_model("multi_step"), lambda: ld.load_model("multi_step", horizon=6)),
+        (lambda: ld.load_model("best"), lambda: ld.load_model("best", data="random")),
         (lambda: artifacts.load_autoencoder(), lambda: artifacts.load_autoencoder(artifacts.COMPARISON)),
         (lambda: artifacts.load_autoencoder(), lambda: artifacts.load_autoencoder(architecture="dense")),
     ],
 )
 def test_whatever_makes_another_artifact_makes_another_key(monkeypatch, one, other):
     assert asked_for(monkeypatch, one) != asked_for(monkeypatch, other)
+
+
+def test_a_setting_that_says_what_is_usual_anyway_asks_for_the_same_model(monkeypatch):
+    usual, said = (lambda: ld.load_model("multi_step")), (lambda: ld.load_model("multi_step", horizon=5))
+    assert asked_for(monkeypatch, usual) == asked_for(monkeypatch, said)
 
 
 @pytest.mark.parametrize("recipe", ["episodes", "autoencoder", "autoencoder_mlp"])
