@@ -1,0 +1,167 @@
+"""The claims of chapter 7, Temporal latents, each with its control."""
+
+import numpy as np
+import pytest
+import torch
+
+import latent_dynamics as ld
+from latent_dynamics import cartpole, controllers, drift, ladder, probes, reader, references, rollout
+
+pytestmark = pytest.mark.claims
+
+
+@pytest.fixture(scope="module")
+def two():
+    return ld.load_model("two_frame")
+
+
+@pytest.fixture(scope="module")
+def test():
+    return ld.load_episodes("mixed", "test")
+
+
+@pytest.fixture(scope="module")
+def intervened(test):
+    return drift.intervened_windows(test, context=10, horizon=20, stride=15)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return ladder.figures()
+
+
+@pytest.fixture(scope="module")
+def readings(test):
+    """For windows of sixteen steps: x and theta by the ink (B, 17), the pushes between (B, 16), the last true state."""
+    first, step, _ = test.window_starts(16, stride=8)
+    at = torch.from_numpy(first[:, None] + np.arange(17))
+    seen = reader.measure(ld.preprocessing.from_bytes(test.frames))
+    pushes = torch.from_numpy(test.actions[step[:, None] + np.arange(16)])
+    return seen.x[at], seen.theta[at], pushes, torch.from_numpy(test.states)[at[:, -1]]
+
+
+def rms_of_fit(readings, frames):
+    x, theta, pushes, truth = readings
+    state = references.fit_state(x[:, -frames:], theta[:, -frames:], pushes[:, 17 - frames :])
+    return float(reader.degrees(state[:, 3] - truth[:, 3]).square().mean().sqrt())
+
+
+def rms_of_difference(readings, steps):
+    _, theta, _, truth = readings
+    velocity = (theta[:, -1] - theta[:, -1 - steps]) / (steps * cartpole.TIME_STEP)
+    return float(reader.degrees(velocity - truth[:, 3]).square().mean().sqrt())
+
+
+def test_a_second_frame_makes_the_velocity_readable_and_the_last_push_is_missing_from_it(two, test):
+    train, budget = ld.load_episodes("mixed", "train"), ld.training.Budget(epochs=6, batch_size=256, learning_rate=1e-2)
+
+    def inputs(episodes):
+        now = episodes.before + 1
+        belief = controllers.beliefs_of(two, episodes)[now]
+        place, placed = (torch.from_numpy(episodes.states[rows][:, [0, 2]]).float() for rows in (now, now - 1))
+        push = torch.from_numpy(2.0 * episodes.actions - 1).float()[:, None]
+        seen = [place, belief, torch.cat([place, place - placed], 1), torch.cat([belief, push], 1)]
+        return seen, torch.from_numpy(episodes.states[now][:, 3:]).float()
+
+    (fit, velocity), (held_out, truth) = inputs(train), inputs(test)
+    nets = [probes.mlp_probe(x[::3], velocity[::3], ld.artifacts.default_seed(), budget=budget) for x in fit]
+    one_frame, two_frames, two_true, with_push = (
+        float(probes.r_squared(net(x), truth)[0]) for net, x in zip(nets, held_out, strict=True)
+    )
+    assert two_frames > one_frame + 0.12  # more than a perfect reading of one frame can tell
+    assert two_true < 0.9  # even perfect positions of two frames leave something open
+    assert with_push > two_frames + 0.08
+
+
+def test_the_push_between_two_frames_shows_in_neither():
+    state = torch.tensor([[0.1, 0.2, 0.03, -0.4]] * 2, dtype=torch.float64)
+    after = cartpole.step(state, torch.tensor([0, 1]))
+    torch.testing.assert_close(after[0, [0, 2]], after[1, [0, 2]])
+    assert abs(float(after[1, 3] - after[0, 3])) > 0.4  # though it has changed the velocity
+
+
+def test_a_pixel_is_worth_as_much_as_the_velocity_usually_is(test):
+    pixel = 1 / (cartpole.PIXELS_PER_METRE * 2 * cartpole.HALF_POLE) / cartpole.TIME_STEP  # radians a second
+    assert pixel == pytest.approx(0.4)
+    assert pixel > 0.5 * test.states[:, 3].std()
+    seen, now = reader.measure(ld.preprocessing.from_bytes(test.frames)).theta.numpy(), test.before + 1
+    change = test.states[now, 2] - test.states[now - 1, 2]
+    noise = seen[now] - seen[now - 1] - change
+    assert np.median(abs(noise)) > 0.4 * np.median(abs(change))
+
+
+def test_a_velocity_sharpens_with_the_frames_that_are_fitted(readings):
+    error = {frames: rms_of_fit(readings, frames) for frames in (2, 4, 10)}
+    assert error[2] > 1.8 * error[4] and error[4] > 1.8 * error[10]
+    assert error[2] > 6 * error[10]
+    assert rms_of_difference(readings, 1) > 1.2 * error[2]  # which knows the push
+
+
+def test_a_difference_over_a_longer_time_gains_little_and_a_fit_that_knows_the_pushes_much(readings):
+    differences = {steps: rms_of_difference(readings, steps) for steps in (1, 2, 4, 8, 16)}
+    assert min(differences.values()) > 0.6 * differences[1]
+    assert rms_of_fit(readings, 17) < 0.1 * differences[16]
+
+
+def test_exact_physics_needs_more_than_two_frames(test):
+    windows = drift.replayed_windows(test, context=10, horizon=15, stride=10)
+
+    def error(frames):
+        states = rollout.free(
+            references.ExactPhysics(frames), windows.frames, windows.all_actions, windows.context
+        ).numpy()
+        return drift.score(states[..., 0], reader.degrees(states[..., 2]), windows).median()[9]
+
+    one, two, three, eleven = (error(frames) for frames in (1, 2, 3, 11))
+    assert two > 0.85 * one
+    assert three < 0.75 * two
+    assert eleven < 0.3 * one
+
+
+def test_a_second_frame_does_not_cure_drift(measured):
+    def late(name):
+        return ladder.spread(measured["rungs"][name], lambda e: e["intervened"]["theta"][14])[0]
+
+    one, two = late("autoencoder_mlp"), late("two_frame")
+    physics = measured["references"]["exact physics"]["intervened"]["theta"][14]
+    assert one - two < 0.35 * (one - physics)
+    assert physics < 0.3 * one  # control: there is much to be gained from the same frames
+
+
+def test_the_dream_takes_over_a_part_of_the_motion_and_lets_go_of_it_and_knows_no_pushes(two, intervened):
+    left, start = torch.zeros(len(intervened), dtype=torch.int64), intervened.states[:, :1, 2]
+    free, path = intervened.states[:, 0], []
+    for _ in range(5):
+        free = (cartpole.step(free, left) + cartpole.step(free, left + 1)) / 2
+        path.append(free[:, 2])
+    motion = reader.degrees(torch.stack(path, 1) - start).numpy()
+    pushed = reader.degrees(intervened.states[:, 1:6, 2] - start).numpy() - motion
+
+    def taken_over(judgement, h):
+        keep = judgement.alive[:, h - 1] & np.isfinite(judgement.theta[:, h - 1])
+        parts = np.stack([motion[:, h - 1], pushed[:, h - 1], np.ones(len(start))], 1)[keep]
+        change = (judgement.theta - reader.degrees(start).numpy())[keep, h - 1]
+        return np.linalg.lstsq(parts, change, rcond=None)[0][:2]
+
+    judged = {"two": drift.judge(two, intervened), "physics": drift.judge(references.ExactPhysics(), intervened)}
+    judged["one"] = drift.judge(ld.load_model("autoencoder_mlp"), intervened)
+    first = {name: taken_over(j, 1)[0] for name, j in judged.items()}
+    later = {name: taken_over(j, 5) for name, j in judged.items()}
+    assert first["two"] > first["one"] + 0.15
+    assert later["two"][0] < 0.65 * first["two"]
+    assert later["two"][1] < 0.35
+    np.testing.assert_allclose(later["physics"], 1, atol=0.12)  # control
+    assert first["physics"] == pytest.approx(1, abs=0.12)
+
+
+def test_a_coarse_velocity_is_worth_much_to_a_player_and_the_accuracy_does_not_tell(measured):
+    def over_seeds(name, figure):
+        return ladder.spread(measured["rungs"][name], figure)[0]
+
+    def returned(one):
+        return one["return"][0]
+
+    assert over_seeds("two_frame", returned) > 2 * over_seeds("autoencoder_mlp", returned)
+    assert over_seeds("best", returned) > 1.3 * over_seeds("two_frame", returned)  # control: more is to be had
+    accuracies = [over_seeds(name, lambda e: e["accuracy"]) for name in ("autoencoder_mlp", "two_frame", "best")]
+    assert abs(accuracies[1] - accuracies[0]) < 0.1 < accuracies[2] - accuracies[1]
