@@ -6,7 +6,7 @@ from .two_frame import TwoFrame
 class MultiStep(TwoFrame):
     """TwoFrame whose loss is taken over `horizon` steps, each from the model's own last state.
 
-    So the gradient of a late error reaches back through every step that led there (Lambert et al. 2022).
+    So the gradient of a late error reaches back through every step that led there (Venkatraman et al. 2015).
     """
 
     def __init__(self, horizon=5, **settings):

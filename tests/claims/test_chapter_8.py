@@ -1,0 +1,243 @@
+"""The claims of chapter 8, Multi-step and noise-robust training, each with its control."""
+
+import numpy as np
+import pytest
+import torch
+
+import latent_dynamics as ld
+from latent_dynamics import drift, references
+from latent_dynamics.collection import draw
+from latent_dynamics.models.autoencoder import encoded
+from latent_dynamics.models.latent_world import code_windows
+from latent_dynamics.preprocessing import from_bytes
+
+pytestmark = pytest.mark.claims
+
+
+# Over training seeds
+
+
+@pytest.fixture(scope="module")
+def figures():
+    return ld.ladder.figures()
+
+
+def error(evaluations, step, protocol="intervened", what="theta"):
+    return ld.ladder.spread(evaluations, lambda one: one[protocol][what][step - 1])[0]
+
+
+def test_training_on_own_dreams_makes_dreams_better_and_leaves_them_far_from_exact_physics(figures):
+    tried, physics = figures["experiments"], figures["references"]["exact physics"]["intervened"]["theta"]
+    one, five = (error(tried[f"two frames, {n} steps"], 10) for n in (1, 5))
+    assert five < 0.96 * one
+    assert five > 4 * physics[9]
+    assert five > 1.15 * error(tried["memory"], 10)  # control: what a memory buys with the same latents
+
+
+def test_the_gain_stops_after_a_few_steps(figures):
+    by = {n: error(figures["experiments"][f"two frames, {n} steps"], 10) for n in ld.ladder.HORIZONS}
+    assert by[20] > 0.95 * min(by[3], by[5])
+    assert min(by[3], by[5]) < by[1]
+
+
+def test_it_needs_no_deeper_network(figures):
+    tried = figures["experiments"]
+    shallow, usual, deep = (
+        error(tried[name], 10)
+        for name in ("1 hidden layer, 5 steps", "two frames, 5 steps", "4 hidden layers, 5 steps")
+    )
+    assert min(shallow, usual) < 1.1 * deep
+    assert usual < error(tried["two frames, 1 steps"], 10)  # the same network on single steps
+
+
+def test_noise_buys_little_and_much_of_it_spoils_single_steps(figures):
+    tried = figures["experiments"]
+    dreams = {n: error(tried[f"noise {n}"], 10) for n in ld.ladder.NOISES}
+    none = tried["two frames, 1 steps"]
+    assert min(dreams.values()) > 0.8 * error(none, 10)  # where exact physics is at a tenth
+
+    def single(evaluations):
+        return ld.ladder.spread(evaluations, lambda one: np.mean(one["intervened"]["teacher_forced"][:10]))[0]
+
+    assert single(tried["noise 3.0"]) > 1.05 * single(none)
+
+
+def test_the_best_of_single_steps_is_not_the_best_of_dreams(figures):
+    tried = figures["experiments"]
+    one, many = (tried[f"two frames, {n} steps"] for n in (1, 20))
+    single = [
+        ld.ladder.spread(e, lambda one: np.mean(one["intervened"]["teacher_forced"][:10]))[0] for e in (one, many)
+    ]
+    dream = [error(e, 10) for e in (one, many)]
+    assert single[1] > single[0]
+    assert dream[1] < dream[0]
+
+
+def test_on_recorded_actions_long_training_helps_a_model_that_sees_no_velocity_and_under_coin_tosses_it_does_not(
+    figures,
+):
+    one, many = (figures["experiments"][f"one frame, {n} steps"] for n in (1, 20))
+    recorded = error(many, 20, "replayed") / error(one, 20, "replayed")
+    tossed = error(many, 10) / error(one, 10)
+    assert recorded < tossed - 0.1  # it has learned the expert's hand
+
+
+# Inside the models of the default seed
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {name: ld.load_model(name) for name in ("two_frame", "multi_step", "noise_robust")}
+
+
+@pytest.fixture(scope="module")
+def windows(models):
+    """Codes (B, 22, 8), pushes (B, 21) and states (B, 22, 4) of test windows, and the belief after two frames."""
+    test = ld.load_episodes("mixed", "test")
+    z, pushes, _ = code_windows(test, encoded(models["two_frame"].autoencoder, test), 21, stride=15)
+    frame, _, _ = test.window_starts(21, stride=15)
+    truth = torch.from_numpy(test.states[frame[:, None] + np.arange(22)])
+    return z, pushes, truth, torch.cat([z[:, 1], z[:, 1] - z[:, 0]], 1)
+
+
+@pytest.fixture(scope="module")
+def moves():
+    """A step's change of cart and pole: (2,)."""
+    train = ld.load_episodes("mixed", "train")
+    return torch.from_numpy((train.states[train.before + 1] - train.states[train.before]).std(0))[[0, 2]]
+
+
+def step_losses(model, windows):
+    z, pushes, _, seen = windows
+    dreamt = model.imagine(seen, pushes[:, 1:])[..., :8]
+    return ((dreamt - z[:, 2:]) / model.change_spread).square().mean((0, 2))
+
+
+def ways(model, states, moves, copies=16):
+    shift = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (len(states), copies, 2)))
+    near = states[:, None].repeat(1, copies, 1)
+    near[..., [0, 2]] += shift * moves
+    codes = model.see(torch.from_numpy(from_bytes(draw(near.flatten(0, 1).numpy(), workers=1))))
+    codes = codes.unflatten(0, (-1, copies)) / model.change_spread
+    inputs = torch.cat([shift, torch.ones(*shift.shape[:2], 1)], -1).float()
+    return torch.linalg.lstsq(inputs, codes).solution[:, :2]
+
+
+def share_along(error, way):
+    directions = torch.linalg.qr(way.mT).Q.mT
+    return float((directions @ error[..., None]).square().sum() / error.square().sum())
+
+
+def test_a_worse_single_step_goes_with_a_better_dream(models, windows):
+    two, multi = (step_losses(models[name], windows) for name in ("two_frame", "multi_step"))
+    assert two[0] < multi[0]
+    assert multi[:5].mean() < two[:5].mean()
+    assert multi.mean() < two.mean()
+
+
+def test_training_on_dreams_gives_back_some_of_the_motion_and_of_the_pushes(models):
+    w = drift.intervened_windows(ld.load_episodes("mixed", "test"), 10, 6, stride=20)
+    left, start, shares = 0 * w.actions[:, 0], w.states[:, 0], {}
+    coasting = start
+    for _ in range(5):
+        coasting = (ld.cartpole.step(coasting, left) + ld.cartpole.step(coasting, left + 1)) / 2
+    motion = ld.reader.degrees(coasting[:, 2] - start[:, 2]).numpy()
+    pushed = ld.reader.degrees(w.states[:, 5, 2] - start[:, 2]).numpy() - motion
+    for name, model in (models | {"physics": references.ExactPhysics()}).items():
+        j = drift.judge(model, w)
+        keep = j.alive[:, 4] & np.isfinite(j.theta[:, 4])
+        change = j.theta[:, 4] - ld.reader.degrees(start[:, 2]).numpy()
+        parts = np.stack([motion, pushed, np.ones(len(motion))], 1)
+        shares[name] = np.linalg.lstsq(parts[keep], change[keep], rcond=None)[0][:2]
+    assert max(shares["two_frame"]) < 0.35
+    assert shares["multi_step"][0] > shares["two_frame"][0] + 0.03
+    assert shares["multi_step"][1] > shares["two_frame"][1] + 0.15
+    assert max(shares["noise_robust"]) < max(shares["multi_step"])
+    np.testing.assert_allclose(shares["physics"], 1, atol=0.12)
+
+
+def test_models_mistrust_the_poles_motion_and_training_on_dreams_mends_part_of_it(models, windows, moves):
+    z, pushes, truth, seen = windows
+    way, trust = ways(models["two_frame"], truth[:, 1], moves), {}
+    for name, model in models.items():
+        more = seen.clone()
+        more[:, 8:] += way[:, 1] * model.change_spread
+        answer = (model.step(more, pushes[:, 1]) - model.step(seen, pushes[:, 1]))[:, 8:] / model.change_spread
+        trust[name] = float(torch.linalg.lstsq(way.mT, answer[..., None]).solution[:, 1, 0].median())
+    assert trust["two_frame"] < 0.5
+    assert trust["multi_step"] > trust["two_frame"] + 0.1
+    assert trust["noise_robust"] < trust["two_frame"] - 0.1
+
+
+def test_so_does_a_straight_line_when_its_positions_are_read_off_frames(moves):
+    half = ld.load_episodes("mixed", "train")[::3]
+    seen = ld.reader.measure(ld.artifacts.frames_of(half))
+
+    def trust_in_the_pole(positions):
+        q, a, _ = code_windows(half, torch.as_tensor(positions) / moves, 2)
+        inputs = torch.cat([q[:, 1] - q[:, 0], q[:, 1], 2.0 * a - 1, torch.ones(len(q), 1)], 1)
+        return float(torch.linalg.lstsq(inputs, q[:, 2] - q[:, 1]).solution[1, 1])
+
+    assert trust_in_the_pole(half.states[:, [0, 2]]) > 0.95  # control: the true positions
+    assert trust_in_the_pole(torch.stack([seen.x, seen.theta], -1)) < 0.7
+
+
+def test_gradients_of_late_steps_take_over_and_do_not_explode_as_the_worlds_would(models, windows, moves):
+    z, pushes, truth, seen = windows
+    model = models["multi_step"]
+    unit = torch.cat([model.change_spread, model.change_spread])
+    weights = [weight.requires_grad_(True) for weight in model.net.parameters()]
+    losses = step_losses(model, windows)
+    by_step = [torch.autograd.grad(losses[h], weights, retain_graph=True) for h in (0, 19)]
+    model.requires_grad_(False)
+    first, last = (torch.cat([part.flatten() for part in parts]) for parts in by_step)
+    assert last.norm() > 50 * first.norm()
+    assert torch.cosine_similarity(first, last, dim=0) < 0.6
+
+    side = torch.randn(seen.shape, generator=torch.Generator().manual_seed(0)) * unit
+    _, moved = torch.func.jvp(lambda b: model.imagine(b, pushes[:, 1:])[..., :8] / unit[:8], (seen,), (side,))
+    grown = (moved[:, 19].norm(dim=1) / moved[:, 0].norm(dim=1)).median()
+    state, carried, sizes = truth[:, 1], torch.eye(4, dtype=torch.float64), []
+    units = torch.stack([moves[0], moves[0] / ld.cartpole.TIME_STEP, moves[1], moves[1] / ld.cartpole.TIME_STEP])
+    for h in range(1, 21):
+        carried, state = (
+            ld.cartpole.jacobian(state, pushes[:, h]) @ carried, ld.cartpole.step(state, pushes[:, h])
+        )  # fmt: skip
+        sizes.append((carried[:, [0, 2]] * units / moves[:, None]).square().sum((1, 2)).sqrt().median())
+    assert grown < 0.6 * sizes[19] / sizes[0]
+
+
+def test_a_models_errors_lie_along_the_pictures_and_noise_does_not(models, windows, moves):
+    z, pushes, truth, seen = windows
+    model = models["two_frame"]
+    way = ways(model, truth[:, 2], moves)
+    off = (model.step(seen, pushes[:, 1])[:, :8] - z[:, 2]) / model.change_spread
+    assert share_along(off, way) > 0.5
+    noise = torch.randn(off.shape, generator=torch.Generator().manual_seed(0))
+    assert share_along(noise, way) == pytest.approx(0.25, abs=0.06)
+
+
+def test_noise_in_training_teaches_to_take_noise_back_and_not_a_dreams_own_error(models, windows):
+    z, pushes, _, seen = windows
+    unit = models["two_frame"].change_spread
+    right = torch.cat([z[:, 6], z[:, 6] - z[:, 5]], 1)
+    noise = 0.3 * unit * torch.randn(2, len(z), 8, generator=torch.Generator().manual_seed(0))
+    noised = torch.cat([right[:, :8] + noise[1], right[:, 8:] + noise[1] - noise[0]], 1)
+    dreamt = models["two_frame"].imagine(seen, pushes[:, 1:6])[:, -1]
+
+    def off(model, belief, target):
+        return float(((model.step(belief, pushes[:, 6])[:, :8] - target) / unit).square().mean().sqrt())
+
+    left = [off(m, noised, m.step(right, pushes[:, 6])[:, :8]) for m in (models["two_frame"], models["noise_robust"])]
+    assert left[1] < 0.85 * left[0]
+    truth = [off(m, dreamt, z[:, 7]) for m in (models["two_frame"], models["noise_robust"])]
+    assert truth[1] > 0.9 * truth[0]
+
+
+def test_the_belief_of_all_three_is_the_same_so_a_controller_gains_nothing(models):
+    test = ld.load_episodes("mixed", "test")
+    w = drift.replayed_windows(test, context=3, horizon=1, stride=80)
+    beliefs = [model.observe(w.frames[:, :4], w.actions_before) for model in models.values()]
+    assert beliefs[0].std() > 0
+    for belief in beliefs[1:]:
+        torch.testing.assert_close(belief, beliefs[0])
