@@ -34,6 +34,8 @@ EXPERIMENTS |= {
     "noise 0.3 and 5 steps": ("multi_step", {"noise": 0.3}),
     "1 hidden layer, 5 steps": ("multi_step", {"layers": 1}),
     "4 hidden layers, 5 steps": ("multi_step", {"layers": 4}),
+    "1 step, 3 times as long": ("two_frame", {"longer": 3}),
+    "5 steps, 3 times as long": ("multi_step", {"longer": 3}),
     "memory": ("recurrent", {}),
     "memory, short windows": ("recurrent", {"context": 5, "horizon": 10}),
     "memory, short windows, random data": ("recurrent", {"context": 5, "horizon": 10, "data": "random"}),

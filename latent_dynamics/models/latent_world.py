@@ -3,6 +3,8 @@
 The eyes are trained once and then left alone, so that what a rung gains or loses comes from the one thing it changes.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -16,18 +18,20 @@ class LatentWorld(WorldModel):
     """A world model whose state begins with z, `latent_size` numbers. A subclass defines begin, update and step.
 
     context: steps that it sees in training before it dreams; horizon: steps that it dreams there, each from its own
-    last state; noise: spread of what is added to the latents it sees in training, in units of their change in a step.
+    last state; noise: spread of what is added to the latents it sees in training, in units of their change in a step;
+    longer: how many times as long as usual it is trained.
     """
 
     budget = Budget(epochs=20, batch_size=128, learning_rate=3e-3)
 
-    def __init__(self, latent_size=8, context=1, horizon=1, noise=0.0):
+    def __init__(self, latent_size=8, context=1, horizon=1, noise=0.0, longer=1):
         super().__init__()
         if context < 0 or horizon < 1 or noise < 0:
             raise ValueError(
                 f"context {context}, horizon {horizon}, noise {noise}; expected at least 0, at least 1, at least 0"
             )
         self.latent_size, self.context, self.horizon, self.noise = latent_size, context, horizon, noise
+        self.budget = replace(self.budget, epochs=longer * self.budget.epochs)
         self.autoencoder = Autoencoder(latent_size)
         self.goes_on = nn.Sequential(nn.Linear(latent_size, 32), nn.ReLU(), nn.Linear(32, 1))
         for name, start in (("mean", 0.0), ("spread", 1.0), ("change_spread", 1.0)):
