@@ -168,14 +168,17 @@ def kaplan_meier_median(when, failed):
 
 
 @torch.no_grad()
-def judge(model, windows, mode="free", batch=128):
-    """Run a model over windows and read its frames: "free" rollout or "teacher_forced". Returns Judgement."""
+def judge(model, windows, mode="free", batch=128, pixels=False):
+    """Run a model over windows and read its frames: "free" rollout or "teacher_forced". Returns Judgement.
+
+    pixels: whether `pixel_error` is measured too, which takes about as long as the reading.
+    """
     run = {"free": rollout.free, "teacher_forced": rollout.teacher_forced}
     if mode not in run:
         raise ValueError(f"no mode called {mode!r}; there are {', '.join(run)}")
     if len(windows) == 0:
         raise ValueError("there are no windows to judge by; take a shorter context or more episodes")
-    x, theta, pixels = (torch.full(windows.alive.shape, torch.nan) for _ in range(3))
+    x, theta, pixel_error = (torch.full(windows.alive.shape, torch.nan) for _ in range(3))
     for rows in torch.arange(len(windows)).split(batch):
         part = windows[rows.numpy()]
         states = run[mode](model, part.frames, part.all_actions, part.context)  # (batch, N, D)
@@ -183,9 +186,9 @@ def judge(model, windows, mode="free", batch=128):
         seen = read(frames)
         x[rows] = _where(part.alive, torch.where(seen.valid, seen.x, torch.nan))
         theta[rows] = _where(part.alive, torch.where(seen.valid, degrees(seen.theta), torch.nan))
-        if mode == "free":
-            pixels[rows] = _where(part.alive, moving_pixel_error(frames, part))
-    return score(x.numpy(), theta.numpy(), windows, pixels.numpy())
+        if pixels:
+            pixel_error[rows] = _where(part.alive, moving_pixel_error(frames, part))
+    return score(x.numpy(), theta.numpy(), windows, pixel_error.numpy() if pixels else None)
 
 
 def _where(alive, values):
@@ -242,7 +245,7 @@ def evaluate(model, episodes, context=10, horizon=50, seed=0, teacher_forced=Tru
 
 
 def _figures(model, windows, teacher_forced):
-    free = judge(model, windows)
+    free = judge(model, windows, pixels=True)
     figures = {
         "theta": free.median(), "x": free.median("x"), "skill": free.skill(), "pole_there": free.pole_there(),
         "pixels": _column_medians(free.pixel_error, free.alive),

@@ -485,7 +485,7 @@ def test_only_pixels_that_move_from_the_last_frame_seen_on_are_counted():
 def test_the_truth_has_no_pixel_error_and_what_has_fallen_none_at_all(windows):
     truth = windows.frames[:, K + 1 :][windows.alive]
     assert (drift.moving_pixel_error(truth, windows) == 0).all()
-    judged = drift.judge(Copycat(), windows)
+    judged = drift.judge(Copycat(), windows, pixels=True)
     assert np.array_equal(np.isnan(judged.pixel_error), ~windows.alive.numpy())
     assert np.nanmedian(judged.pixel_error) > 0.05
-    assert not np.isnan(drift.judge(Copycat(), windows, batch=7).pixel_error[windows.alive.numpy()]).any()
+    assert not np.isnan(drift.judge(Copycat(), windows, batch=7, pixels=True).pixel_error[windows.alive.numpy()]).any()

@@ -312,7 +312,7 @@ def _plain(numbers):
     number = float(numbers)
     if not np.isfinite(number):
         return None
-    return round(number, 1 if abs(number) >= 10 else 3 if abs(number) >= 0.1 else 5)
+    return round(number, 1 if abs(number) >= 10 else 4 if abs(number) >= 0.1 else 5)
 
 
 def _checked_names(rungs, references, names):
