@@ -130,6 +130,8 @@ class _Graph:
                 self.slots[id(thing)] = ("constant", len(self.constants))
                 self.constants.append(thing.detach().float().contiguous())
             return self.slots[id(thing)]
+        if isinstance(thing, bool):
+            return int(thing)  # in a sum or product the page counts with it
         return [self._encode(part) for part in thing] if isinstance(thing, (list, tuple)) else thing
 
     def finished(self, output):
