@@ -106,6 +106,12 @@ def test_a_memory_trained_on_random_play_is_worse_than_on_mixed_play(measured):
     assert _at(tried["memory, short windows, random data"], 10)[0] > 1.1 * _at(tried["memory, short windows"], 10)[0]
 
 
+def test_a_memory_helps_against_two_frames_that_dreamt_as_long(measured):
+    tried = measured["experiments"]
+    for step in (10, 15):
+        assert _at(tried["two frames, 10 steps"], step)[1] > 1.1 * _at(tried["memory, short windows"], step)[2]
+
+
 def test_a_longer_exam_teaches_the_experts_hand(measured):
     tried = measured["experiments"]
     tossed = {name: _at(tried[name])[0] for name in ("best", "best, 35 steps")}
