@@ -1,0 +1,77 @@
+"""The ladder as a whole: what `train` writes, and what is read of it."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from latent_dynamics import artifacts, ladder, shipping
+
+
+def evaluation(height):
+    """What a model would be found to be worth."""
+    protocol = {"theta": [height] * 20, "steps_2": 10 / height}
+    cost = {"parameters": 7, "seconds": 1.0, "steps_per_second": 100}
+    return {"replayed": protocol, "intervened": protocol, "return": [50.0, 40.0, 60.0], "cost": cost}
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """Run `train_all` with the training taken out; returns the tasks and the rungs that were shipped."""
+    tasks, shipped = [], []
+
+    def measure(task):
+        tasks.append(task)
+        return evaluation(1 + task[0])
+
+    monkeypatch.setattr(shipping, "FOLDER", tmp_path / "shipped")
+    monkeypatch.setattr(shipping, "METRICS", tmp_path / "shipped" / "metrics.json")
+    monkeypatch.setattr(ladder, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(1))
+    monkeypatch.setattr(ladder, "load_autoencoder", lambda seed: None)
+    monkeypatch.setattr(ladder, "_measure", measure)
+    monkeypatch.setattr(ladder, "measured_references", lambda: {"exact physics": evaluation(0.5)})
+    monkeypatch.setattr(ladder, "ship", lambda name, seed: shipped.append((name, seed)))
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped" / "old.safetensors").write_bytes(b"of another recipe")
+    ladder.train_all()
+    return tasks, shipped
+
+
+def test_every_rung_is_trained_on_every_seed_and_every_experiment_on_some(trained):
+    tasks, _ = trained
+    seeds = range(artifacts.default_seed(), artifacts.default_seed() + ladder.SEEDS)
+    assert [task[:2] for task in tasks if task[2] is None] == [(s, n) for s in seeds for n in artifacts.model_names()]
+    tried = {(seed, name) for seed, name, experiment in tasks if experiment}
+    assert tried == {(seed, name) for seed in seeds[: ladder.EXPERIMENT_SEEDS] for name in ladder.EXPERIMENTS}
+
+
+def test_what_was_written_is_read_again(trained):
+    found = ladder.figures()
+    first = artifacts.default_seed()
+    assert found["recipes"] == artifacts.RECIPES | {"ladder": ladder.RECIPE}
+    assert found["rungs"]["best"][first + 1] == evaluation(2 + first)
+    assert list(found["experiments"]) == list(ladder.EXPERIMENTS)
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_weights_of_one_seed_take_the_place_of_the_old_ones(trained):
+    assert trained[1] == [(name, artifacts.default_seed()) for name in artifacts.model_names()]
+    assert not (shipping.FOLDER / "old.safetensors").exists()
+
+
+def test_the_table_has_a_line_for_each_rung_and_reference(trained):
+    lines = ladder.table().splitlines()
+    assert [line.split("  ")[0] for line in lines[2:]] == [*artifacts.model_names(), "exact physics"]
+    assert "2.00" in next(line for line in lines if line.startswith("two_frame")), "the median of its seeds"
+
+
+def test_a_seed_without_a_figure_counts_as_infinite():
+    seeds = {0: {"a": 1.0}, 1: {"a": None}, 2: {"a": 3.0}}
+    assert ladder.spread(seeds, lambda one: one["a"]) == (3.0, 1.0, np.inf)
+
+
+def test_settings_of_experiments_are_settings_of_their_rungs():
+    for name, (rung, settings) in ladder.EXPERIMENTS.items():
+        key = artifacts.model_key(rung, 0, **settings)
+        assert key["seed"] == 0 and key["recipe"] == artifacts.RECIPES[rung], name
