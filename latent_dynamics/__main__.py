@@ -164,15 +164,16 @@ def test(options=None, root=ROOT, long=False) -> int:
     for package in ("ruff", "pytest", "nbval", "playwright"):
         _need(package)
     pytest = ["-m", "pytest"]
-    nbval = [*pytest, "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "book"]
-    nbval += ["-n", "2", "--dist", "loadfile"]  # two notebooks at a time; each from top to bottom
+    two = [*pytest, "-n", "2", "--dist", "loadgroup"]  # two at a time; what measures speed runs alone, later
+    nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "--dist", "loadfile", "book"]
     steps = {  # cheap first; the book comes before what reads its models or its pages
         "lint": ["-m", "ruff", "check", "."],
-        "unit": [*pytest, "tests", "--ignore=tests/browser", "-m", "not claims and not long"],
+        "unit": [*two, "tests", "--ignore=tests/browser", "-m", "not claims and not long and not timed"],
         "book": None,
         "claims": [*pytest, "tests", "--ignore=tests/browser", "-m", "claims and not long"],
-        "notebooks": nbval,
-        "browser": [*pytest, "tests/browser", "-m", "not long"],
+        "notebooks": [*two, *nbval],  # each from top to bottom
+        "browser": [*two, "tests/browser", "-m", "not long and not timed"],
+        "timed": [*pytest, "tests", "-m", "timed"],
     }
     if long:
         steps["long"] = [*pytest, "tests", "-m", "long"]
@@ -184,7 +185,7 @@ def test(options=None, root=ROOT, long=False) -> int:
             results[name] = 1, 0.0
             continue
         begun = time.monotonic()
-        code = book(root=root) if command is None else _run(command, root)
+        code = book(root=root) if command is None else _run(command, root, threads=1 if "-n" in command else None)
         results[name] = code, time.monotonic() - begun
     print("\n=== summary ===")
     for name, (code, seconds) in results.items():
@@ -282,13 +283,18 @@ def clean(options) -> int:
 # --- shared -----------------------------------------------------------------------------------------------------------
 
 
-def _run(arguments, root) -> int:
-    """Run this Python with the arguments, in the clone, on the clone's package; returns the exit code."""
+def _run(arguments, root, threads=None) -> int:
+    """Run this Python with the arguments, in the clone, on the clone's package; returns the exit code.
+
+    threads: how many torch may use; what shares the cores with others is faster with one.
+    """
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(paths),  # kernels start elsewhere, and must import this package and no other
         "JUPYTER_PREFER_ENV_PATH": "1",  # a kernel of the user's, also called python3, would lack it
     }
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
     sys.stdout.flush()
     return subprocess.run([sys.executable, *arguments], cwd=root, env=environment).returncode
 

@@ -15,12 +15,21 @@ import torch
 from tqdm import tqdm
 
 from . import controllers, drift, references, shipping, store
-from .artifacts import RECIPES, default_seed, load_autoencoder, load_episodes, load_model, model_key, model_names, ship
+from .artifacts import (
+    LADDER,
+    RECIPES,
+    default_seed,
+    load_autoencoder,
+    load_episodes,
+    load_model,
+    model_key,
+    model_names,
+    ship,
+)
 from .cartpole import growth_rate, sign_theta_and_velocity
 from .training import one_thread
 
-SEEDS = 3  # training seeds of each rung, encoder included
-EXPERIMENT_SEEDS = 2  # of each experiment
+SEEDS = 3  # training seeds of each rung and experiment, encoder included
 HORIZONS = (1, 3, 5, 10, 20)  # steps dreamt in training, chapter 8
 NOISES = (0.1, 0.3, 1.0, 3.0)  # noise in training in units of a step's change, chapter 8
 
@@ -109,13 +118,26 @@ def cost(model, batch=100, steps=50):
     return {"parameters": own, "seconds": seconds, "steps_per_second": int(float(f"{rate:.2g}"))}
 
 
-def measured_references():
-    """Judge what the rungs are compared with, on the same windows: {name: evaluation}."""
-    known = {
-        "exact physics": references.ExactPhysics(), "repeat the last frame": references.RepeatLastFrame(),
-        "constant upright": references.ConstantUpright(),
-    }  # fmt: skip
-    return {name: drift.evaluate(model, None, teacher_forced=False, windows=windows()) for name, model in known.items()}
+def measure_reference(name):
+    """Judge one of REFERENCES on the same windows, as `measure` judges a rung; teacher forcing says nothing here."""
+    cuts = windows().items()
+    judged = (drift.evaluate(REFERENCES[name](p), None, teacher_forced=False, windows={p: cut}) for p, cut in cuts)
+    return {protocol: figures for found in judged for protocol, figures in found.items()}
+
+
+def _actions_only(protocol):
+    """The guesser from actions, fitted to training windows of the protocol that it will be judged by."""
+    return references.ActionsOnly(drift.protocols(load_episodes("mixed", "train"), stride=12)[protocol])
+
+
+REFERENCES = {  # what a curve is compared with: protocol -> model
+    "exact physics": lambda protocol: references.ExactPhysics(),
+    "repeat the last frame": lambda protocol: references.RepeatLastFrame(),
+    "constant upright": lambda protocol: references.ConstantUpright(),
+    "actions only": _actions_only,
+    "best, told other actions": lambda protocol: references.ShuffledActions(load_model("best", shipped=False)),
+    "best, untrained": lambda protocol: references.untrained(LADDER["best"]),
+}
 
 
 def train_all(workers=None):
@@ -127,17 +149,17 @@ def train_all(workers=None):
     seeds = range(first, first + SEEDS)
     for seed in seeds:
         load_autoencoder(seed=seed)  # one after the other: they use all cores
-    rungs = [(seed, name, None) for seed in seeds for name in model_names()]
-    tried = [(seed, name, EXPERIMENTS[name]) for seed in seeds[:EXPERIMENT_SEEDS] for name in EXPERIMENTS]
+    tasks = [("rungs", name, seed) for seed in seeds for name in model_names()]
+    tasks += [("experiments", name, seed) for seed in seeds for name in EXPERIMENTS]
+    tasks += [("references", name, first) for name in REFERENCES]
     with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        running = pool.map(_measure, rungs + tried)
-        measured = list(tqdm(running, total=len(rungs + tried), desc="ladder", unit=" models"))
-    found = {
-        "recipes": RECIPES | {"ladder": RECIPE},
-        "rungs": _by_name(rungs, measured),
-        "experiments": _by_name(tried, measured[len(rungs) :]),
-        "references": measured_references(),
-    }
+        measured = list(tqdm(pool.map(_measure, tasks), total=len(tasks), desc="ladder", unit=" models"))
+    found = {"recipes": RECIPES | {"ladder": RECIPE}, "rungs": {}, "experiments": {}, "references": {}}
+    for (kind, name, seed), one in zip(tasks, measured):
+        if kind == "references":
+            found[kind][name] = one
+        else:
+            found[kind].setdefault(name, {})[str(seed)] = one
     shipping.FOLDER.mkdir(exist_ok=True)
     for old in shipping.FOLDER.glob("*.safetensors"):
         old.unlink()
@@ -150,18 +172,11 @@ def train_all(workers=None):
 def _measure(task):
     """Train and judge one model in a process of its own, on one core."""
     torch.set_num_threads(1)
-    seed, name, experiment = task
-    if experiment is None:
-        return measure(name, seed)
-    rung, settings = experiment
-    return measure(rung, seed, settings, games=0)
-
-
-def _by_name(tasks, found):
-    names = {}
-    for (seed, name, _), one in zip(tasks, found):
-        names.setdefault(name, {})[str(seed)] = one
-    return names
+    kind, name, seed = task
+    if kind == "references":
+        return measure_reference(name)
+    rung, settings = EXPERIMENTS[name] if kind == "experiments" else (name, None)
+    return measure(rung, seed, settings, games=0 if kind == "experiments" else 100)
 
 
 def spread(evaluations, figure):

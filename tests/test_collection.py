@@ -116,6 +116,7 @@ def test_a_view_that_is_kept_survives_the_next_drawing():
     assert np.array_equal(first, before)
 
 
+@pytest.mark.timed
 def test_the_fast_path_gives_two_and_a_half_times_the_frames_a_second(env, random_episodes):
     screen, states = Screen(), random_episodes.states[:80]
 

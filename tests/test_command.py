@@ -102,7 +102,8 @@ def run_tests(monkeypatch, failing):
     """`test-all` with every step replaced: only `failing` fails. Returns its code and the commands it ran."""
     ran = []
 
-    def run(arguments, root):
+    def run(arguments, root, threads=None):
+        assert threads == (1 if "-n" in arguments else None), "two that share two cores take one each"
         ran.append(" ".join(arguments))
         return int(failing in ran[-1])
 
@@ -113,9 +114,9 @@ def run_tests(monkeypatch, failing):
 
 def test_a_failed_step_fails_the_tests_but_not_the_other_steps(monkeypatch, capsys):
     code, ran = run_tests(monkeypatch, failing="nothing")
-    assert code == 0 and len(ran) == 6 and "FAILED" not in capsys.readouterr().out
+    assert code == 0 and len(ran) == 7 and "FAILED" not in capsys.readouterr().out
     code, ran = run_tests(monkeypatch, failing="ruff")
-    assert code == 1 and len(ran) == 6 and "FAILED  lint" in capsys.readouterr().out
+    assert code == 1 and len(ran) == 7 and "FAILED  lint" in capsys.readouterr().out
     code, ran = run_tests(monkeypatch, failing="book ")
     assert code == 1 and not any("pytest tests/browser" in line for line in ran)  # it would look at old pages
     assert "FAILED  browser" in capsys.readouterr().out

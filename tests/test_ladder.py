@@ -23,14 +23,13 @@ def trained(tmp_path, monkeypatch):
 
     def measure(task):
         tasks.append(task)
-        return evaluation(1 + task[0])
+        return evaluation(0.5 if task[0] == "references" else 1 + task[2])
 
     monkeypatch.setattr(shipping, "FOLDER", tmp_path / "shipped")
     monkeypatch.setattr(shipping, "METRICS", tmp_path / "shipped" / "metrics.json")
     monkeypatch.setattr(ladder, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(1))
     monkeypatch.setattr(ladder, "load_autoencoder", lambda seed: None)
     monkeypatch.setattr(ladder, "_measure", measure)
-    monkeypatch.setattr(ladder, "measured_references", lambda: {"exact physics": evaluation(0.5)})
     monkeypatch.setattr(ladder, "ship", lambda name, seed: shipped.append((name, seed)))
     (tmp_path / "shipped").mkdir()
     (tmp_path / "shipped" / "old.safetensors").write_bytes(b"of another recipe")
@@ -38,12 +37,12 @@ def trained(tmp_path, monkeypatch):
     return tasks, shipped
 
 
-def test_every_rung_is_trained_on_every_seed_and_every_experiment_on_some(trained):
+def test_every_rung_and_experiment_is_trained_on_every_seed_and_every_reference_judged_once(trained):
     tasks, _ = trained
     seeds = range(artifacts.default_seed(), artifacts.default_seed() + ladder.SEEDS)
-    assert [task[:2] for task in tasks if task[2] is None] == [(s, n) for s in seeds for n in artifacts.model_names()]
-    tried = {(seed, name) for seed, name, experiment in tasks if experiment}
-    assert tried == {(seed, name) for seed in seeds[: ladder.EXPERIMENT_SEEDS] for name in ladder.EXPERIMENTS}
+    for kind, names in (("rungs", artifacts.model_names()), ("experiments", list(ladder.EXPERIMENTS))):
+        assert [task[1:] for task in tasks if task[0] == kind] == [(name, seed) for seed in seeds for name in names]
+    assert [task[1:] for task in tasks if task[0] == "references"] == [(name, seeds[0]) for name in ladder.REFERENCES]
 
 
 def test_what_was_written_is_read_again(trained):
@@ -52,6 +51,7 @@ def test_what_was_written_is_read_again(trained):
     assert found["recipes"] == artifacts.RECIPES | {"ladder": ladder.RECIPE}
     assert found["rungs"]["best"][first + 1] == evaluation(2 + first)
     assert list(found["experiments"]) == list(ladder.EXPERIMENTS)
+    assert found["references"] == {name: evaluation(0.5) for name in ladder.REFERENCES}
     json.dumps(found, allow_nan=False)
 
 
@@ -62,7 +62,7 @@ def test_the_weights_of_one_seed_take_the_place_of_the_old_ones(trained):
 
 def test_the_table_has_a_line_for_each_rung_and_reference(trained):
     lines = ladder.table().splitlines()
-    assert [line.split("  ")[0] for line in lines[2:]] == [*artifacts.model_names(), "exact physics"]
+    assert [line.split("  ")[0] for line in lines[2:]] == [*artifacts.model_names(), *ladder.REFERENCES]
     assert "2.00" in next(line for line in lines if line.startswith("two_frame")), "the median of its seeds"
 
 

@@ -251,6 +251,7 @@ def test_still_picture_stands_without_javascript(show, screens):
     assert picture.is_visible() and picture.bounding_box()["width"] > 200
 
 
+@pytest.mark.timed
 def test_a_drag_is_drawn_within_a_display_frame(show, screens):
     page = show(CropExplorer(screens, view=View(top=0, bottom=400, height=200, width=300)))
     times = sorted(page.evaluate(TIMES))

@@ -181,5 +181,6 @@ def test_still_picture_stands_without_javascript(show, make):
     assert picture.is_visible() and picture.bounding_box()["width"] > 200
 
 
+@pytest.mark.timed
 def test_a_step_is_played_and_drawn_within_a_display_frame(show, make):
     assert slider_time(show(make(step=0)), "Step") <= 16

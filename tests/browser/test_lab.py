@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from nbformat import v4, write
 
+pytestmark = pytest.mark.xdist_group("lab")  # they share one JupyterLab
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
     "apputils-extension/kernels-settings": {"kernelInfoTimeout": 60_000},  # a busy machine starts kernels slowly

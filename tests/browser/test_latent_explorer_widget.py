@@ -136,5 +136,6 @@ def test_still_picture_stands_without_javascript(show, make):
     assert picture.is_visible() and picture.bounding_box()["width"] > 200
 
 
+@pytest.mark.timed
 def test_a_slider_is_drawn_within_a_display_frame(show, make):
     assert slider_time(show(make()), "z2") <= 16

@@ -183,6 +183,7 @@ def test_two_views_of_one_player_stay_in_step(show, make):
     assert look(one) == look(other)
 
 
+@pytest.mark.timed
 def test_a_step_of_two_models_is_drawn_within_16_ms(show, make):
     page, _ = show(make(beside=1, reference=PHYSICS))
     times = page.evaluate("""() => {

@@ -133,6 +133,7 @@ def test_still_picture_stands_without_javascript(show, model):
     assert picture.is_visible() and picture.bounding_box()["width"] > 200
 
 
+@pytest.mark.timed
 def test_a_slider_is_drawn_within_a_display_frame(show, model):
     assert slider_time(show(WhatIf(model, STATES)), "Step") <= 16
 
