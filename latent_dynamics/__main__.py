@@ -218,6 +218,8 @@ def ladder(options) -> int:
 def train(options, root=ROOT) -> int:
     """Train the whole ladder, in a folder of its own: an interrupted run goes on where it was."""
     _need_clone(root)
+    if os.environ.get("LATENT_DYNAMICS_SEED", "0") != "0":
+        sys.exit("What travels with the package begins with seed 0: unset LATENT_DYNAMICS_SEED, then train.")
     work = root / "_build" / "training"
     os.environ["LATENT_DYNAMICS_CACHE"] = str(work)
     from latent_dynamics import ladder, shipping
@@ -266,9 +268,15 @@ def picture(options) -> int:
 
 def clean(options) -> int:
     """Remove the built book and, if asked, what the cache folder keeps; touches no file that is not ours."""
-    if (ROOT / "_build").exists():
-        print(f"Removing {ROOT / '_build'}")
-        shutil.rmtree(ROOT / "_build")
+    unfinished = ROOT / "_build" / "training"
+    for path in sorted((ROOT / "_build").glob("*")):
+        if path == unfinished and not options.artifacts:
+            print(f"Keeping an unfinished training, {path}; `clean --artifacts` removes it too")
+            continue
+        print(f"Removing {path}")
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if not any((ROOT / "_build").glob("*")):
+        shutil.rmtree(ROOT / "_build", ignore_errors=True)
     if options.artifacts:
         from latent_dynamics import store
 

@@ -170,8 +170,8 @@ def _untrained(name, seed, data, encoder_seed, settings):
     _choose(name, LADDER, "model")
     _choose(data, STEPS, "data set")
     seed = default_seed() if seed is None else seed
-    usual = inspect.signature(LADDER[name]).parameters
-    settings = {what: value for what, value in settings.items() if what not in usual or value != usual[what].default}
+    usual = _usual(LADDER[name])
+    settings = {what: value for what, value in settings.items() if what not in usual or value != usual[what]}
     with seeded(seed):
         model = LADDER[name](**settings)
     key = {"recipe": RECIPES[name], "settings": settings, "seed": seed, "data": _episodes_key(data, default_seed())}
@@ -180,6 +180,15 @@ def _untrained(name, seed, data, encoder_seed, settings):
     eyes = AutoencoderSettings(data=data, latent_size=settings.get("latent_size", 8))
     eyes_seed = seed if encoder_seed is None else encoder_seed
     return model, key | {"autoencoder": _autoencoder_key(eyes, eyes_seed)}, (eyes, eyes_seed)
+
+
+def _usual(kind):
+    """The settings of a model's class where none are given, its parents' among them: {name: value}."""
+    found = {}
+    for one in reversed(kind.__mro__):
+        parameters = inspect.signature(one.__init__).parameters if "__init__" in vars(one) else {}
+        found |= {name: parameter.default for name, parameter in parameters.items()}
+    return found
 
 
 def _taught(model, key, eyes, label):
@@ -202,11 +211,11 @@ def model_key(name, seed=None, data="mixed", encoder_seed=None, **settings):
 
 
 def ship(name, seed):
-    """Write the trained weights of a rung to what travels with the package."""
+    """Write the trained weights of a rung to what travels with the package; returns the set of their files."""
     load_model(name, seed, shipped=False)
     key = model_key(name, seed)
     arrays, meta = store.find(f"{name}-mixed-seed{seed}", key, "safetensors")
-    shipping.put(name, key, arrays, meta["seconds"])
+    return shipping.put(name, key, arrays, meta["seconds"])
 
 
 def _arrays(model, history):

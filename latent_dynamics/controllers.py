@@ -59,6 +59,8 @@ def clone(inputs, actions, validation, seed=0, budget=CONTROLLER_BUDGET):
 
 def first_states(episodes, seed=0):
     """Return where Gymnasium's own resets put the cart and pole: (episodes, 4) float64."""
+    if episodes < 1:
+        raise ValueError(f"asked for {episodes} episodes; ask for at least 1")
     env = make()
     states = []
     for number in range(episodes):
@@ -76,19 +78,29 @@ def returns(act, episodes=100, seed=10_000, sees="states", limit=TIME_LIMIT):
     """
     if sees not in ("states", "frames"):
         raise ValueError(f"a controller sees 'states' or 'frames', not {sees!r}")
-    if episodes < 1:
-        raise ValueError(f"asked for {episodes} episodes; ask for at least 1")
-    states, total = first_states(episodes, seed), torch.zeros(episodes)
-    up = torch.ones(episodes, dtype=torch.bool)
+    total, _ = _play(lambda now, _: act(now if sees == "states" else _seen(now)), first_states(episodes, seed), limit)
+    return total
+
+
+def _play(act, states, limit):
+    """Play side by side from states (B, 4) until all have fallen.
+
+    act: maps the states that are still up, and their numbers, to actions. Returns (B,) steps survived, and (B, 4) the
+    states in which they ended.
+    """
+    total, up = torch.zeros(len(states)), torch.arange(len(states))
     for _ in range(limit):
-        now = states[up]
-        seen = now if sees == "states" else torch.from_numpy(from_bytes(draw(now.numpy(), workers=1)))
-        states[up] = step(now, torch.as_tensor(act(seen)))
+        states[up] = step(states[up], torch.as_tensor(act(states[up], up)))
         total[up] += 1
-        up = up & ~fallen(states)
-        if not up.any():
+        up = up[~fallen(states[up])]
+        if len(up) == 0:
             break
-    return total.numpy()
+    return total.numpy(), states.numpy()
+
+
+def _seen(states):
+    """What a player sees of states (B, 4): model frames (B, H, W)."""
+    return torch.from_numpy(from_bytes(draw(states.numpy(), workers=1)))
 
 
 @torch.no_grad()
@@ -114,21 +126,19 @@ def belief_returns(model, act, episodes=100, seed=10_000, limit=TIME_LIMIT):
     act: maps beliefs (B, D) to actions (B,). Returns (episodes,) steps survived, and (episodes, 4) the states in which
     they ended. Like `returns`, but the player remembers: the belief is carried from frame to frame.
     """
-    if episodes < 1:
-        raise ValueError(f"asked for {episodes} episodes; ask for at least 1")
-    states, total = first_states(episodes, seed), torch.zeros(episodes)
-    up, beliefs, actions = torch.arange(episodes), None, None
-    for _ in range(limit):
-        codes = model.see(torch.from_numpy(from_bytes(draw(states[up].numpy(), workers=1))))
-        beliefs = model.begin(codes) if beliefs is None else model.update(beliefs, actions, codes)
-        actions = torch.as_tensor(act(beliefs))
-        states[up] = step(states[up], actions)
-        total[up] += 1
-        still = ~fallen(states[up])
-        up, beliefs, actions = up[still], beliefs[still], actions[still]
-        if len(up) == 0:
-            break
-    return total.numpy(), states.numpy()
+    beliefs, pushed = None, torch.zeros(episodes, dtype=torch.int64)
+
+    def player(states, up):
+        nonlocal beliefs
+        codes = model.see(_seen(states))
+        if beliefs is None:
+            beliefs = model.begin(codes).clone()
+        else:
+            beliefs[up] = model.update(beliefs[up], pushed[up], codes)
+        pushed[up] = torch.as_tensor(act(beliefs[up]))
+        return pushed[up]
+
+    return _play(player, first_states(episodes, seed), limit)
 
 
 def mean_interval(values, level=0.95, draws=2000, seed=0):

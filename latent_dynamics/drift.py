@@ -238,8 +238,10 @@ def evaluate(model, episodes, context=10, horizon=50, seed=0, teacher_forced=Tru
     one a step; "steps_1" and "steps_2" are the median first steps beyond 1 and 2 degrees, "censored_1" and
     "censored_2" the share of windows whose truth ended before, "interval_2" is the 95 % interval over episodes. None:
     no pole, or more than half never. Models whose `filter` is slow may leave out `teacher_forced`; whoever judges many
-    models may cut the `windows` once, with `protocols`.
+    models may cut the `windows` once, with `protocols`: then `episodes`, `context`, `horizon` and `seed` mean nothing.
     """
+    if windows is None and episodes is None:
+        raise ValueError("nothing to judge on: give episodes, or windows as `protocols` cuts them")
     windows = windows or protocols(episodes, context, horizon, seed=seed)
     return {protocol: _figures(model, cut, teacher_forced) for protocol, cut in windows.items()}
 

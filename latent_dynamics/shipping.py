@@ -6,6 +6,7 @@ Weights of one seed in half precision, the encoder that rungs share stored once,
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -40,23 +41,40 @@ def find(name, key):
 
 
 def put(name, key, arrays, seconds):
-    """Write a rung's weights: halves the precision, and shares the encoder with every rung that has the same."""
+    """Write a rung's weights: halves the precision, and shares the encoder with every rung that has the same.
+
+    Returns the set of files that hold them.
+    """
     FOLDER.mkdir(exist_ok=True)
     encoder = {part.removeprefix(SHARED): _half(array) for part, array in arrays.items() if part.startswith(SHARED)}
     content = b"".join(array.tobytes() for _, array in sorted(encoder.items()))
     whose = f"encoder-{hashlib.sha256(content).hexdigest()[:8]}" if encoder else ""
-    if encoder:
-        safetensors.numpy.save_file(encoder, FOLDER / f"{whose}.safetensors")
+    files = {_save(whose, encoder)} if encoder else set()
     own = {part: _half(array) for part, array in arrays.items() if not part.startswith(SHARED)}
     meta = {"key": digest(key), "encoder": whose, "seconds": str(seconds)}
-    safetensors.numpy.save_file(own, FOLDER / f"{name}.safetensors", metadata=meta)
-    for path in FOLDER.glob("*.safetensors"):
-        path.chmod(0o644)  # they are written for the owner alone, and are to be read by everybody
+    return files | {_save(name, own, meta)}
+
+
+def _save(name, arrays, meta=None):
+    """Write a file wholly or not at all; returns its path."""
+    path = FOLDER / f"{name}.safetensors"
+    part = path.with_suffix(".part")
+    safetensors.numpy.save_file(arrays, part, metadata=meta)
+    part.chmod(0o644)  # it is written for the owner alone, and is to be read by everybody
+    os.replace(part, path)
+    return path
 
 
 def metrics():
-    """The figures of all rungs and seeds, as `ladder.measure` wrote them: {name: {...}}."""
+    """What `ladder.train_all` has measured: {"recipes", "rungs", "experiments", "references"}; seeds are text."""
     return json.loads(METRICS.read_text(encoding="utf8"))
+
+
+def put_metrics(found):
+    """Write what `metrics` gives, wholly or not at all."""
+    part = METRICS.with_suffix(".part")
+    part.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf8")
+    os.replace(part, METRICS)
 
 
 def _half(array):

@@ -9,6 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from latent_dynamics import ladder
 from latent_dynamics.artifacts import RECIPES
 
 PACKAGE = Path(__file__).parent.parent / "latent_dynamics"
@@ -45,6 +46,17 @@ CODE = {  # recipe: {file: names defined in it}
     "multi_step": LEARNING | LATENT | {"models/two_frame.py": EVERYTHING, "models/multi_step.py": EVERYTHING},
     "noise_robust": LEARNING | LATENT | {"models/two_frame.py": EVERYTHING, "models/noise_robust.py": EVERYTHING},
     "recurrent": LEARNING | LATENT | {"models/recurrent.py": EVERYTHING},
+    "ladder": {
+        "drift.py": EVERYTHING,
+        "reader.py": EVERYTHING,
+        "rollout.py": EVERYTHING,
+        "references.py": EVERYTHING,
+        "controllers.py": EVERYTHING,
+        "ladder.py": [
+            "HORIZONS", "NOISES", "EXPERIMENTS", "REFERENCES", "measure", "measure_reference", "_actions_only",
+            "windows", "played", "cost", "_measure",
+        ],
+    },
     "best": LEARNING | {
         "models/position_velocity.py": EVERYTHING,
         "models/latent_world.py": ["code_windows"],
@@ -66,7 +78,8 @@ def fingerprint(recipe, read=read):
 
 def now():
     """What ought to be recorded: {recipe: {number, fingerprint}}."""
-    return {recipe: {"number": RECIPES[recipe], "fingerprint": fingerprint(recipe)} for recipe in sorted(RECIPES)}
+    numbers = RECIPES | {"ladder": ladder.RECIPE}
+    return {recipe: {"number": numbers[recipe], "fingerprint": fingerprint(recipe)} for recipe in sorted(numbers)}
 
 
 def complaints(recorded, current):
@@ -101,7 +114,8 @@ def _chosen(tree, names, file):
 def _defines(node):
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return {node.name}
-    return {target.id for target in getattr(node, "targets", ()) if isinstance(target, ast.Name)}
+    targets = getattr(node, "targets", [getattr(node, "target", None)])  # of = and |=
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _shape(node):

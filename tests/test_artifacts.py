@@ -89,8 +89,9 @@ def test_whatever_makes_another_artifact_makes_another_key(monkeypatch, one, oth
 
 
 def test_a_setting_that_says_what_is_usual_anyway_asks_for_the_same_model(monkeypatch):
-    usual, said = (lambda: ld.load_model("multi_step")), (lambda: ld.load_model("multi_step", horizon=5))
-    assert asked_for(monkeypatch, usual) == asked_for(monkeypatch, said)
+    for said in ({"horizon": 5}, {"layers": 2}, {"noise": 0.0, "latent_size": 8}):  # its own, and its parents'
+        asked = asked_for(monkeypatch, lambda said=said: ld.load_model("multi_step", **said))
+        assert asked == asked_for(monkeypatch, lambda: ld.load_model("multi_step")), said
 
 
 @pytest.mark.parametrize("recipe", ["episodes", "autoencoder", "autoencoder_mlp"])
@@ -116,13 +117,14 @@ def test_no_artifacts_code_changed_without_its_recipe_number():
 
 
 def test_every_recipe_says_which_code_makes_it():
-    assert set(recipes.CODE) == set(artifacts.RECIPES)
+    assert set(recipes.CODE) == {*artifacts.RECIPES, "ladder"}
 
 
 EDITS = {
     "episodes": ("cartpole.py", "burst_chance: float = 0.015", "burst_chance: float = 0.02"),
     "autoencoder": ("models/autoencoder.py", "hidden=256", "hidden=128"),
     "autoencoder_mlp": ("training.py", "AdamW(", "SGD("),
+    "ladder": ("ladder.py", "\"context\": 5, \"horizon\": 10, \"data\"", "\"context\": 6, \"horizon\": 10, \"data\""),
 }
 
 

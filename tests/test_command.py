@@ -137,10 +137,12 @@ def test_errors_say_what_to_do(tmp_path, monkeypatch):
 def test_clean_touches_only_what_is_ours(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("LATENT_DYNAMICS_CACHE", str(tmp_path))
     monkeypatch.setattr(command, "ROOT", tmp_path)
-    (tmp_path / "_build").mkdir()
+    (tmp_path / "_build" / "html").mkdir(parents=True)
+    (tmp_path / "_build" / "training").mkdir()
     (tmp_path / "letter.txt").touch()
     keep(1.0)
     assert command.main(["clean"]) == 0 and len(store.files()) == 1
+    assert [path.name for path in (tmp_path / "_build").iterdir()] == ["training"], "an unfinished training stays"
     assert command.main(["clean", "--artifacts"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
     assert "Removing 1 data sets and models" in capsys.readouterr().out

@@ -359,6 +359,11 @@ def test_no_windows_are_refused(mixed_episodes):
         drift.judge(Copycat(), windows[:0])
 
 
+def test_nothing_to_judge_on_is_refused():
+    with pytest.raises(ValueError, match="give episodes, or windows"):
+        drift.evaluate(Copycat(), None)
+
+
 # A whole evaluation, in numbers that JSON can hold
 
 CURVES = {"theta", "x", "skill", "pole_there", "pixels"}

@@ -169,3 +169,9 @@ def test_strips_draw_what_they_were_fitted_to(eyes, scenes):
     mean_only = (frames[240:] - frames[:240].mean(0)).square().mean()
     assert (drawn - frames[240:]).square().mean() < 0.15 * mean_only
     assert (model.decode(torch.randn(5, model.state_size)) - 0.5).abs().max() <= 0.5
+
+
+@pytest.mark.parametrize("bad", [{"horizon": 0}, {"remembers": 1}])
+def test_bad_settings_are_refused(bad):
+    with pytest.raises(ValueError, match="expected at least 1, and at least 2"):
+        PositionVelocity(**bad)

@@ -368,11 +368,18 @@ def test_every_latent_rung_can_be_trained_with_noise_and_is_without_it_by_defaul
     [
         lambda: TwoFrame(horizon=0), lambda: MultiStep(horizon=0), lambda: Recurrent(horizon=-1),
         lambda: NoiseRobust(noise=-0.1), lambda: Recurrent(noise=-1.0), lambda: Recurrent(context=-1),
+        lambda: TwoFrame(longer=0), lambda: TwoFrame(longer=0.5),
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused_with_what_was_expected(make):
-    with pytest.raises(ValueError, match=r"context -?\d+, horizon .*, noise .*; expected at least 0, at least 1, at l"):
+    expected = r"context -?\d+, horizon .*, noise .*, longer .*; expected at least 0, at least 1, at least 0, and a w"
+    with pytest.raises(ValueError, match=expected):
         make()
+
+
+def test_a_network_without_layers_is_refused():
+    with pytest.raises(ValueError, match="0 hidden layers; the network needs at least 1"):
+        TwoFrame(layers=0)
 
 
 # Memory

@@ -26,9 +26,10 @@ class LatentWorld(WorldModel):
 
     def __init__(self, latent_size=8, context=1, horizon=1, noise=0.0, longer=1):
         super().__init__()
-        if context < 0 or horizon < 1 or noise < 0:
+        if context < 0 or horizon < 1 or noise < 0 or longer not in range(1, 1000):
             raise ValueError(
-                f"context {context}, horizon {horizon}, noise {noise}; expected at least 0, at least 1, at least 0"
+                f"context {context}, horizon {horizon}, noise {noise}, longer {longer}; expected at least 0, at least "
+                "1, at least 0, and a whole number from 1"
             )
         self.latent_size, self.context, self.horizon, self.noise = latent_size, context, horizon, noise
         self.budget = replace(self.budget, epochs=longer * self.budget.epochs)

@@ -55,15 +55,16 @@ class PositionVelocity(WorldModel):
     """q' = q + v, v' = v + f(q, v, a); each frame corrects q and v by gains that depend on how many were seen.
 
     A state is (q, v, count), D = 4 + remembers: two positions in units of their spread, their changes in a step, and
-    which of the gains comes next, one-hot. Kalman's filter (1960) is of this kind; here the gains are learned.
+    which of the gains was used last, one-hot; the first frame is taken as it is, and uses none. Kalman's filter (1960)
+    is of this kind; here the gains are learned.
     horizon: steps dreamt in training; curved=False leaves f a linear map; learn_gains=False keeps the gains by which a
     straight line would be fitted.
     """
 
     def __init__(self, hidden=32, remembers=15, horizon=12, curved=True, learn_gains=True):
         super().__init__()
-        if horizon < 1:
-            raise ValueError(f"a horizon of {horizon} steps; dream at least 1 in training")
+        if horizon < 1 or remembers < 2:
+            raise ValueError(f"a horizon of {horizon} steps, {remembers} gains; expected at least 1, and at least 2")
         self.state_size, self.horizon, self.curved = 4 + remembers, horizon, curved
         self.strips = Strips(*self.frame_shape)
         self.register_buffer("ones_and_columns", torch.stack([torch.ones(100), self.strips.columns], -1))  # (W, 2)
@@ -142,7 +143,10 @@ class PositionVelocity(WorldModel):
     # What is learned, and in which order.
 
     def dream_loss(self, codes, actions, terminated):
-        """The Huber loss of dreamt positions: codes (B, T + 1, 3), actions (B, T); `CONTEXT` steps are seen first."""
+        """The Huber loss of dreamt positions: codes (B, T + 1, 3), actions (B, T); what follows step CONTEXT is dreamt.
+
+        In training the last 5 to 10 steps before are seen, else all of them.
+        """
         first = int(torch.randint(0, CONTEXT - 4, ())) if self.training else 0
         belief = self.begin(codes[:, first])
         for t in range(first, CONTEXT):

@@ -16,6 +16,8 @@ class TwoFrame(LatentWorld):
 
     def __init__(self, latent_size=8, hidden=128, layers=2, sees_change=True, **settings):
         super().__init__(latent_size, **settings)
+        if layers < 1:
+            raise ValueError(f"{layers} hidden layers; the network needs at least 1")
         self.state_size, self.sees_change = 2 * latent_size, sees_change
         sizes = [2 * latent_size + 2] + layers * [hidden]
         self.net = nn.Sequential(
