@@ -176,7 +176,7 @@ def test(options=None, root=ROOT, long=False) -> int:
         "timed": [*pytest, "tests", "-m", "timed"],
     }
     if long:
-        steps["long"] = [*pytest, "tests", "-m", "long"]
+        steps["long"] = [*two, "tests", "-m", "long"]
     results = {}
     for name, command in steps.items():
         print(f"\n=== {name} ===", flush=True)

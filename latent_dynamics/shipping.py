@@ -24,20 +24,31 @@ def digest(key):
 
 
 def find(name, key):
-    """Give (arrays, meta) of a shipped rung if its training depended on exactly this key; else None."""
-    path = FOLDER / f"{name}.safetensors"
-    if not path.exists():
+    """Give (arrays, meta) of a shipped rung if its training depended on exactly this key; else None.
+
+    Raises OSError for a file that is damaged, or an encoder that is missing.
+    """
+    if not (FOLDER / f"{name}.safetensors").exists():
         return None
-    with safetensors.safe_open(path, framework="numpy") as file:
-        meta = file.metadata()
-        if meta["key"] != digest(key):
-            return None
-        arrays = {part: file.get_tensor(part) for part in file.keys()}
+    arrays, meta = _read(name)
+    if meta["key"] != digest(key):
+        return None
     if meta["encoder"]:
-        encoder = safetensors.numpy.load_file(FOLDER / f"{meta['encoder']}.safetensors")
-        arrays |= {SHARED + part: array for part, array in encoder.items()}
+        arrays |= {SHARED + part: array for part, array in _read(meta["encoder"])[0].items()}
     given[name] = float(meta["seconds"])
     return {part: _wide(array) for part, array in arrays.items()}, {"seconds": given[name]}
+
+
+def _read(name):
+    path = FOLDER / f"{name}.safetensors"
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            return {part: file.get_tensor(part) for part in file.keys()}, file.metadata()
+    except (OSError, safetensors.SafetensorError) as error:
+        raise OSError(
+            f"{path}, which came with the package, cannot be read ({error}). Install the package again; in a clone, "
+            "`git checkout latent_dynamics/shipped` brings it back, and `python -m latent_dynamics train` makes it anew"
+        ) from None
 
 
 def put(name, key, arrays, seconds):

@@ -84,6 +84,28 @@ def test_a_rung_without_an_encoder_needs_no_other_file(folder):
     assert [path.name for path in folder.iterdir()] == ["rung.safetensors"]
 
 
+@pytest.mark.parametrize("file", ["rung", "encoder-*"])
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:100]), lambda path: path.unlink()])
+def test_a_damaged_file_is_named_with_what_brings_it_back(folder, file, damage):
+    shipping.put("rung", KEY, weights(encoder=7), 1.0)
+    (path,) = folder.glob(f"{file}.safetensors")
+    damage(path)
+    if file == "rung" and not path.exists():
+        assert shipping.find("rung", KEY) is None
+        return
+    with pytest.raises(OSError, match=f"{path.name}, which came with the package, cannot be read .*git checkout"):
+        shipping.find("rung", KEY)
+
+
+def test_what_is_written_is_written_whole(folder, monkeypatch):
+    shipping.put("rung", KEY, weights(1), 1.0)
+    before = (folder / "rung.safetensors").read_bytes()
+    monkeypatch.setattr(shipping.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        shipping.put("rung", KEY, weights(2), 1.0)
+    assert (folder / "rung.safetensors").read_bytes() == before
+
+
 # Where `load_model` looks, and in which order
 
 

@@ -40,6 +40,16 @@ def test_the_last_rung_keeps_up_with_exact_physics_when_a_coin_pushes(figures):
     assert worst < 0.5 * at(figures["references"]["repeat the last frame"], 15)
 
 
+def test_what_the_last_rung_gets_right_comes_from_what_is_done(figures):
+    best = ladder.spread(figures["rungs"]["best"], lambda one: at(one, 10))[2]
+    for name in ("best, told other actions", "actions only", "constant upright"):
+        assert at(figures["references"][name], 10) > 5 * best, name
+
+
+def test_without_training_there_is_no_pole_to_read(figures):
+    assert figures["references"]["best, untrained"]["intervened"]["pole_there"][0] < 0.05
+
+
 def test_a_controller_on_the_last_rungs_belief_balances_and_one_on_a_single_frame_does_not(figures):
     played = {name: ladder.spread(seeds, lambda one: one["return"][0]) for name, seeds in figures["rungs"].items()}
     assert played["best"][1] >= 475
