@@ -68,6 +68,14 @@ def test_noise_buys_little_and_much_of_it_spoils_single_steps(figures):
     assert single(tried["noise 3.0"]) > 1.05 * single(none)
 
 
+def test_no_amount_of_noise_leads_past_a_photograph(figures):
+    still = drift.judge(references.RepeatLastFrame(), ld.ladder.windows(20)["intervened"]).median()
+    for n in ld.ladder.NOISES:
+        for step in (5, 10):
+            assert error(figures["experiments"][f"noise {n}"], step) > 0.95 * still[step - 1], (n, step)
+    assert error(figures["experiments"]["memory"], 10) < 0.7 * still[9]  # control: a model that does get past it
+
+
 def test_the_best_of_single_steps_is_not_the_best_of_dreams(figures):
     tried = figures["experiments"]
     one, many = (tried[f"two frames, {n} steps"] for n in (1, 20))
