@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from latent_dynamics import controllers
-from latent_dynamics.artifacts import frames_of, load_autoencoder, load_episodes
+from latent_dynamics.artifacts import frames_of, load_episodes, load_model
 from latent_dynamics.cartpole import sign_theta, sign_theta_and_velocity
 from latent_dynamics.training import Budget
 from latent_dynamics.widgets.duel import Duel
@@ -18,7 +18,7 @@ RULES = {"fair": sign_theta, "unfair": sign_theta_and_velocity}
 
 @pytest.fixture(scope="module")
 def autoencoder():
-    return load_autoencoder()[0]
+    return load_model("autoencoder_mlp").autoencoder
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics.artifacts import frames_of, load_autoencoder, load_episodes
+from latent_dynamics.artifacts import frames_of, load_episodes, load_model
 from latent_dynamics.collection import draw
 from latent_dynamics.preprocessing import from_bytes
 from latent_dynamics.reader import read
@@ -17,7 +17,7 @@ STATES = np.array([[0.0, 0, 0.004, 0], [-0.6, 0, -0.05, 0]])
 
 @pytest.fixture(scope="module")
 def autoencoder():
-    return load_autoencoder()[0]
+    return load_model("autoencoder_mlp").autoencoder
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,11 @@ def pages_with_widgets():
     return [page for page in built_pages() if VIEW in (SITE / page).read_text("utf8")]
 
 
+def pages_with_players():
+    """Those with a rollout player among their widgets."""
+    return [page for page in pages_with_widgets() if "RolloutPlayer" in (SITE / page).read_text("utf8")]
+
+
 @contextmanager
 def changes(root, *parts):
     """Assert that within the block each named part of a widget changes: "canvas", "curve", "sentence"."""

@@ -3,11 +3,12 @@
 import os
 
 import pytest
-from built_book import SITE, built_pages, pages_with_widgets
+from built_book import SITE, built_pages, pages_with_players, pages_with_widgets
 
 from latent_dynamics.browser import NoBrowser, chromium, served
 
 LOCAL = ("file:", "data:", "blob:", "about:", "http://127.0.0.1:")
+PAGES = {"any_page": built_pages, "widget_page": pages_with_widgets, "player_page": pages_with_players}
 READY = """() => {  // no promise: that would count as true
     const places = [...document.querySelectorAll('.ld-widget')];
     const views = document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]');
@@ -16,8 +17,8 @@ READY = """() => {  // no promise: that would count as true
 
 
 def pytest_generate_tests(metafunc):
-    """Run each test of `any_page` and `widget_page` on every such page, or once where no book is built."""
-    for name, pages in (("any_page", built_pages), ("widget_page", pages_with_widgets)):
+    """Run each test of `any_page`, `widget_page` or `player_page` on every such page, or once where no book is built."""
+    for name, pages in PAGES.items():
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, pages() or ["no-book"])
 

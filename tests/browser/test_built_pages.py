@@ -7,7 +7,7 @@ What breaks for one of these readers breaks here first.
 import re
 
 import pytest
-from built_book import VIEW, changes, look, pages_with_widgets
+from built_book import VIEW, changes, look, pages_with_players
 
 NOTE = "could not start"
 PHONE = {"width": 390, "height": 844}
@@ -30,8 +30,8 @@ def test_page_is_quiet_and_asks_nothing_of_the_outside(visit, any_page, over):
     assert page.troubles == []
 
 
-def test_the_book_has_a_rollout_player(site):
-    assert any("RolloutPlayer" in (site / page).read_text("utf8") for page in pages_with_widgets())
+def test_the_book_has_a_rollout_player():
+    assert pages_with_players()
 
 
 def test_run_times_are_measured(site, any_page):
@@ -49,8 +49,8 @@ def test_every_widget_is_there(visit, site, widget_page, over):
         assert place.locator(".ld").count() or "needs a live kernel" in place.inner_text()
 
 
-def test_player_answers_to_the_mouse(visit, widget_page):
-    page = visit(widget_page)
+def test_player_answers_to_the_mouse(visit, player_page):
+    page = visit(player_page)
     for root in players(page):
         step, horizon = control(root, "Step"), control(root, "Horizon")
         for slider, parts in ((step, ("canvas", "sentence")), (horizon, ("curve",))):
@@ -74,8 +74,8 @@ def test_player_answers_to_the_mouse(visit, widget_page):
     assert page.troubles == []
 
 
-def test_player_answers_to_the_keyboard(visit, widget_page):
-    page = visit(widget_page)
+def test_player_answers_to_the_keyboard(visit, player_page):
+    page = visit(player_page)
     for root in players(page):
         for name, parts in (("Step", ("canvas", "sentence")), ("Horizon", ("curve",))):
             control(root, name).focus()
@@ -92,10 +92,10 @@ def test_player_answers_to_the_keyboard(visit, widget_page):
             page.keyboard.press("Enter")
 
 
-def test_models_are_compared_at_the_step_shown(visit, site):
+def test_models_are_compared_at_the_step_shown(visit):
     compared = 0
-    for name in pages_with_widgets():
-        for root in players(visit(name)) if "RolloutPlayer" in (site / name).read_text("utf8") else []:
+    for name in pages_with_players():
+        for root in players(visit(name)):
             entries = root.locator(".ld-curve-models > span")
             for line in range(entries.count()):
                 control(root, "Model").select_option(index=line)
@@ -112,8 +112,8 @@ def test_models_are_compared_at_the_step_shown(visit, site):
     assert compared, "no player of the book compares models"
 
 
-def test_a_model_is_chosen_by_keyboard_and_its_list_is_large_enough_for_a_finger(visit, widget_page):
-    page = visit(widget_page, has_touch=True, is_mobile=True, viewport=PHONE)
+def test_a_model_is_chosen_by_keyboard_and_its_list_is_large_enough_for_a_finger(visit, player_page):
+    page = visit(player_page, has_touch=True, is_mobile=True, viewport=PHONE)
     for root in players(page):
         chooser = control(root, "Model")
         if not chooser.count():
@@ -126,8 +126,8 @@ def test_a_model_is_chosen_by_keyboard_and_its_list_is_large_enough_for_a_finger
             page.keyboard.press("ArrowUp")
 
 
-def test_player_plays_and_pauses(visit, widget_page):
-    page = visit(widget_page)
+def test_player_plays_and_pauses(visit, player_page):
+    page = visit(player_page)
     for root in players(page):
         control(root, "Go to the first step").click()
         with changes(root, "canvas", "sentence"):
@@ -144,8 +144,8 @@ def test_player_plays_and_pauses(visit, widget_page):
         control(root, "Play").wait_for(timeout=2000)
 
 
-def test_player_answers_to_touch(visit, widget_page):
-    page = visit(widget_page, has_touch=True, is_mobile=True, viewport=PHONE)
+def test_player_answers_to_touch(visit, player_page):
+    page = visit(player_page, has_touch=True, is_mobile=True, viewport=PHONE)
     for root in players(page):
         for name in ("Go to the first step", "One step forward", "One step forward", "One step back"):
             button = control(root, name)
@@ -203,8 +203,8 @@ def test_a_broken_widget_leaves_a_sentence_and_the_rest_of_the_page(visit, site,
         assert NOTE in place.inner_text() or "needs a live kernel" in place.inner_text()
 
 
-def test_reduced_motion_is_respected(visit, widget_page):
-    page = visit(widget_page, reduced_motion="reduce")
+def test_reduced_motion_is_respected(visit, player_page):
+    page = visit(player_page, reduced_motion="reduce")
     for root in players(page):
         before = look(root)
         page.wait_for_timeout(500)
@@ -212,8 +212,8 @@ def test_reduced_motion_is_respected(visit, widget_page):
         assert root.locator("button").first.evaluate("(node) => getComputedStyle(node).transitionDuration") == "0s"
 
 
-def test_widgets_follow_the_theme(visit, widget_page):
-    page = visit(widget_page, color_scheme="dark")
+def test_widgets_follow_the_theme(visit, player_page):
+    page = visit(player_page, color_scheme="dark")
     brightness = """(node) => {
         const { backgroundColor, color } = getComputedStyle(node);
         return [backgroundColor, color].map((text) => Number(text.match(/\\d+/)[0]));
