@@ -17,7 +17,7 @@ READY = """() => {  // no promise: that would count as true
 
 
 def pytest_generate_tests(metafunc):
-    """Run each test of `any_page`, `widget_page` or `player_page` on every such page, or once where no book is built."""
+    """Run each test that asks for one of PAGES on every such page, or once where no book is built."""
     for name, pages in PAGES.items():
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, pages() or ["no-book"])
