@@ -112,6 +112,12 @@ def drawn(states, view):
 # Autoencoders
 
 
+def examples(settings):
+    """Return the frames that an autoencoder of these settings is trained on, and those it is validated on."""
+    parts = (("train", settings.frames), ("validation", 2000))
+    return [frames_of(load_episodes(settings.data, split), settings.view, first) for split, first in parts]
+
+
 def _autoencoder_key(settings, seed):
     data = _episodes_key(settings.data, default_seed())
     return {"recipe": RECIPES["autoencoder"], "settings": asdict(settings), "seed": seed, "data": data}
@@ -134,10 +140,7 @@ def load_autoencoder(settings=None, seed=None, **changes):
     name = f"{kind}-{settings.data}-{view}-{settings.architecture}-z{settings.latent_size}-seed{seed}"
 
     def make():
-        fit, held_out = (
-            frames_of(load_episodes(settings.data, split), settings.view, first)
-            for split, first in (("train", settings.frames), ("validation", 2000))
-        )
+        fit, held_out = examples(settings)
         model.fit_mean(fit)
         return _arrays(model, train(model, model.loss, (fit,), (held_out,), settings.budget, seed, name))
 

@@ -144,8 +144,8 @@ REFERENCES = {  # what a curve is compared with: protocol -> model
 def train_all(workers=None):
     """Train every rung and seed, judge all of them, and write what travels with the package.
 
-    What the cache folder holds already is not trained again: an interrupted run goes on where it was. Two are trained
-    at once, on a core each; references are judged first, since they show soonest that something is wrong.
+    What the cache folder holds already is not trained again: an interrupted run goes on where it was. A model
+    is trained on each core; references are judged first, since they show soonest that something is wrong.
     """
     first = default_seed()
     seeds = range(first, first + SEEDS)
@@ -175,8 +175,10 @@ def _measure(task):
     kind, name, seed = task
     if kind == "references":
         return measure_reference(name)
-    rung, settings = EXPERIMENTS[name] if kind == "experiments" else (name, None)
-    return measure(rung, seed, settings, games=0 if kind == "experiments" else 100)
+    if kind == "experiments":
+        rung, settings = EXPERIMENTS[name]
+        return measure(rung, seed, settings, games=0)
+    return measure(name, seed)
 
 
 def spread(evaluations, figure):

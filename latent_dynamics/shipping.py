@@ -6,11 +6,12 @@ Weights of one seed in half precision, the encoder that rungs share stored once,
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
+
+from .store import write_whole
 
 FOLDER = Path(__file__).parent / "shipped"
 METRICS = FOLDER / "metrics.json"
@@ -67,12 +68,8 @@ def put(name, key, arrays, seconds):
 
 
 def _save(name, arrays, meta=None):
-    """Write a file wholly or not at all; returns its path."""
     path = FOLDER / f"{name}.safetensors"
-    part = path.with_suffix(".part")
-    safetensors.numpy.save_file(arrays, part, metadata=meta)
-    part.chmod(0o644)  # it is written for the owner alone, and is to be read by everybody
-    os.replace(part, path)
+    write_whole(path, safetensors.numpy.save(arrays, metadata=meta))
     return path
 
 
@@ -82,10 +79,8 @@ def metrics():
 
 
 def put_metrics(found):
-    """Write what `metrics` gives, wholly or not at all."""
-    part = METRICS.with_suffix(".part")
-    part.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf8")
-    os.replace(part, METRICS)
+    """Write what `metrics` gives."""
+    write_whole(METRICS, (json.dumps(found, separators=(",", ":")) + "\n").encode())
 
 
 def _half(array):

@@ -168,15 +168,21 @@ def _sweep(directory):
 
 
 def _write(path, arrays, meta, key):
+    try:
+        write_whole(path, _pack(path.suffix, arrays, meta, key))
+    except OSError as error:
+        _warn_disk(path, error)
+
+
+def write_whole(path, content):
+    """Write bytes to a file wholly or not at all; raises OSError where the disk refuses."""
     part = path.with_name(path.name + ".part")
     try:
         with open(part, "wb") as file:
-            file.write(_pack(path.suffix, arrays, meta, key))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())  # or a power cut could leave the final name on an empty file
         os.replace(part, path)
-    except OSError as error:
-        _warn_disk(path, error)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

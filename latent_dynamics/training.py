@@ -64,7 +64,7 @@ def train(module, loss, data, validation, budget, seed=0, label="training", bar=
     order = torch.Generator().manual_seed(seed)
     steps = budget.epochs * -(-len(data[0]) // budget.batch_size)
     settings = {"weight_decay": budget.weight_decay, "lr": budget.learning_rate}
-    optimizer = torch.optim.AdamW(module.parameters(), **settings, fused=True)  # the same numbers in fewer passes
+    optimizer = torch.optim.AdamW(module.parameters(), **settings, fused=True)  # the same rule in fewer passes
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget.learning_rate, total_steps=steps)
     history = []
     with tqdm(total=budget.epochs, desc=label, unit=" epochs", disable=not bar) as progress, seeded(seed):

@@ -36,7 +36,7 @@ CODE = {  # recipe: {file: names defined in it}
     "autoencoder": LEARNING | {
         "models/autoencoder.py": EVERYTHING,
         "preprocessing.py": ["from_bytes"],
-        "artifacts.py": ["AutoencoderSettings", "frames_of", "load_autoencoder"],
+        "artifacts.py": ["AutoencoderSettings", "frames_of", "examples", "load_autoencoder"],
     },
     "autoencoder_mlp": LEARNING | {
         "models/autoencoder_mlp.py": EVERYTHING,

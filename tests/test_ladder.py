@@ -126,4 +126,4 @@ def test_an_experiment_is_measured_with_its_settings_and_without_games(monkeypat
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     ladder._measure(("experiments", "noise 1.0", 2))
     ladder._measure(("rungs", "best", 1))
-    assert asked == [("noise_robust", 2, {"noise": 1.0}, {"games": 0}), ("best", 1, None, {"games": 100})]
+    assert asked == [("noise_robust", 2, {"noise": 1.0}, {"games": 0}), ("best", 1, {})]

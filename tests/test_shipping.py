@@ -100,9 +100,10 @@ def test_a_damaged_file_is_named_with_what_brings_it_back(folder, file, damage):
 def test_what_is_written_is_written_whole(folder, monkeypatch):
     shipping.put("rung", KEY, weights(1), 1.0)
     before = (folder / "rung.safetensors").read_bytes()
-    monkeypatch.setattr(shipping.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(store.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         shipping.put("rung", KEY, weights(2), 1.0)
+    assert [path.name for path in folder.iterdir()] == ["rung.safetensors"]
     assert (folder / "rung.safetensors").read_bytes() == before
 
 
