@@ -6,16 +6,22 @@ The names below are loaded on first use, so that `python -m latent_dynamics --he
 from importlib import import_module
 
 _WHERE = {
-    "preprocess": "preprocessing",
-    "load_episodes": "artifacts",
-    "load_model": "artifacts",
-    "model_names": "artifacts",
+    "preprocess": "world.preprocessing",
+    "load_episodes": "keeping.artifacts",
+    "load_model": "keeping.artifacts",
+    "model_names": "keeping.artifacts",
 }
-_MODULES = (
-    "artifacts", "bench", "cartpole", "collection", "controllers", "drift", "episodes", "models",
-    "ladder", "plotting", "preprocessing", "probes", "reader", "references", "rollout", "store", "training",
-    "widgets", "world_model",
-)  # fmt: skip
+_ROOMS = {  # a file is called by its short name: ld.drift is judging/drift.py
+    "world": ("cartpole", "preprocessing", "reader"),
+    "data": ("collection", "episodes"),
+    "models": ("training", "world_model"),
+    "acting": ("controllers",),
+    "keeping": ("artifacts", "shipping", "store"),
+    "judging": ("drift", "ladder", "probes", "references", "rollout"),
+    "showing": ("pages", "plotting", "widgets"),
+    "workshop": ("bench",),
+}
+_MODULES = {name: f"{room}.{name}" for room, names in _ROOMS.items() for name in names} | {"models": "models"}
 __all__ = [*_WHERE, *_MODULES]
 __version__ = "0.1.0"
 
@@ -24,7 +30,7 @@ def __getattr__(name):
     if name in _WHERE:
         return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
     if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
+        return import_module(f"{__name__}.{_MODULES[name]}")
     raise AttributeError(f"latent_dynamics has no {name!r}; it has {', '.join(__all__)}")
 
 

@@ -251,8 +251,8 @@ def serve(options) -> int:
 
 def picture(options) -> int:
     """Record README's picture: the live dream of the built book's first page, step by step, in a headless browser."""
-    from latent_dynamics.browser import NoBrowser
-    from latent_dynamics.recording import record_dream
+    from latent_dynamics.workshop.browser import NoBrowser
+    from latent_dynamics.workshop.recording import record_dream
 
     page = ROOT / "_build" / "html" / "book" / "intro.html"
     if not page.exists():

@@ -2,7 +2,7 @@
 
 import torch
 
-from latent_dynamics.training import seeded
+from latent_dynamics.models.training import seeded
 
 
 def awake(model):

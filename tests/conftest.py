@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from latent_dynamics.collection import collect
+from latent_dynamics.data.collection import collect
+from latent_dynamics.judging.references import untrained
 from latent_dynamics.models import AutoencoderMLP
-from latent_dynamics.references import untrained
 
 
 @pytest.fixture(scope="module")

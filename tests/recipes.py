@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from latent_dynamics import ladder
-from latent_dynamics.artifacts import RECIPES
+from latent_dynamics.keeping.artifacts import RECIPES
 
 PACKAGE = Path(__file__).parent.parent / "latent_dynamics"
 RECORD = Path(__file__).with_name("recipes.json")

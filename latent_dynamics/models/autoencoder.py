@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..preprocessing import from_bytes
+from ..world.preprocessing import from_bytes
 
 
 def patches(channels, height, width, width_1=32, width_2=64):

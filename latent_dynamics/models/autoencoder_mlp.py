@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..training import Budget, Lesson
-from ..world_model import WorldModel
 from .autoencoder import Autoencoder, encoded
+from .training import Budget, Lesson
+from .world_model import WorldModel
 
 LATENT_BUDGET = Budget(epochs=20, batch_size=128, learning_rate=3e-3)
 

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..training import Budget, Lesson
-from ..world_model import WorldModel
 from .autoencoder import Autoencoder, encoded
+from .training import Budget, Lesson
+from .world_model import WorldModel
 
 
 class LatentWorld(WorldModel):

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..preprocessing import from_bytes
-from ..training import Budget, Lesson
-from ..world_model import WorldModel
+from ..world.preprocessing import from_bytes
 from .latent_world import code_windows
+from .training import Budget, Lesson
+from .world_model import WorldModel
 
 FAINT = 0.02  # ink below this is haze
 SHORT = 0.02  # share of the ink that may be missing before a frame counts as cut off

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..training import Budget
 from .latent_world import LatentWorld
+from .training import Budget
 
 
 class Recurrent(LatentWorld):

@@ -5,7 +5,7 @@ import os
 import pytest
 from built_book import SITE, built_pages, pages_with_players, pages_with_widgets
 
-from latent_dynamics.browser import NoBrowser, chromium, served
+from latent_dynamics.workshop.browser import NoBrowser, chromium, served
 
 LOCAL = ("file:", "data:", "blob:", "about:", "http://127.0.0.1:")
 PAGES = {"any_page": built_pages, "widget_page": pages_with_widgets, "player_page": pages_with_players}

@@ -9,11 +9,11 @@ from built_book import changes, look
 from widget_page import page_of
 
 from latent_dynamics import cartpole
-from latent_dynamics.artifacts import load_episodes, load_model
-from latent_dynamics.reader import degrees, read
-from latent_dynamics.references import ExactPhysics, RepeatLastFrame
-from latent_dynamics.widgets import Dream
-from latent_dynamics.widgets.page_model import rounded
+from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame
+from latent_dynamics.keeping.artifacts import load_episodes, load_model
+from latent_dynamics.showing.page.page_model import rounded
+from latent_dynamics.showing.widgets import Dream
+from latent_dynamics.world.reader import degrees, read
 
 HISTORY = "window.dreamModel.get('history')"
 
@@ -108,7 +108,7 @@ def test_what_the_page_dreams_is_what_the_package_dreams(open_dream, dream):
 
 
 def cartpole_frames(states):
-    from latent_dynamics.collection import draw
+    from latent_dynamics.data.collection import draw
 
     return torch.from_numpy(draw(states.numpy(), workers=1) / np.float32(255))
 

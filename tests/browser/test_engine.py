@@ -8,12 +8,12 @@ from IPython.display import HTML
 from torch import nn
 from widget_page import page_of
 
-from latent_dynamics.artifacts import LADDER, load_episodes, load_model
-from latent_dynamics.widgets import page_model
-from latent_dynamics.widgets.base import BookWidget, source
-from latent_dynamics.widgets.page_model import OneStepAtATime, PageModel, exported, rounded
-from latent_dynamics.widgets.trace import CannotBeExported
-from latent_dynamics.world_model import WorldModel
+from latent_dynamics.keeping.artifacts import LADDER, load_episodes, load_model
+from latent_dynamics.models.world_model import WorldModel
+from latent_dynamics.showing.page.page_model import OneStepAtATime, PageModel, exported, rounded
+from latent_dynamics.showing.page.trace import CannotBeExported
+from latent_dynamics.showing.widgets import page_model
+from latent_dynamics.showing.widgets.base import BookWidget, source
 
 
 class Calculator(BookWidget):

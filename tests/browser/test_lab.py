@@ -24,10 +24,10 @@ SETTINGS = {
 }
 PREPARATION = """
 import numpy as np, torch
-from latent_dynamics.references import RepeatLastFrame
-from latent_dynamics.widgets import RolloutPlayer
-from latent_dynamics.widgets.dream import Dream
-from latent_dynamics.world_model import WorldModel
+from latent_dynamics.judging.references import RepeatLastFrame
+from latent_dynamics.showing.widgets import RolloutPlayer
+from latent_dynamics.showing.widgets.dream.dream import Dream
+from latent_dynamics.models.world_model import WorldModel
 
 def films(episodes=2, steps=6, height=8, width=10):
     frames = np.random.default_rng(0).random((3, episodes, steps, height, width))

@@ -7,7 +7,7 @@ import pytest
 from open_widgets import PHONE, check_manners, opener, settle, slider_time
 from test_ladder_figure import RUNGS, ladder, references
 
-from latent_dynamics.widgets.ladder_figure import METRICS, LadderFigure, told
+from latent_dynamics.showing.widgets.ladder_figure.ladder_figure import METRICS, LadderFigure, told
 
 FIRST = "autoencoder_mlp"
 

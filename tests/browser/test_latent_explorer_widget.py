@@ -5,9 +5,9 @@ import pytest
 import torch
 from open_widgets import PHONE, check_manners, opener, settle, slider_time
 
-from latent_dynamics.artifacts import frames_of, load_autoencoder, load_episodes
-from latent_dynamics.reader import degrees, measure, read
-from latent_dynamics.widgets.latent_explorer import LatentExplorer
+from latent_dynamics.keeping.artifacts import frames_of, load_autoencoder, load_episodes
+from latent_dynamics.showing.widgets.latent_explorer.latent_explorer import LatentExplorer
+from latent_dynamics.world.reader import degrees, measure, read
 
 STATES = np.array([[0.0, 0, 0.004, 0], [-0.6, 0, -0.05, 0], [1.1, 0, 0.08, 0]])
 DRAWN = """(canvas) => [...canvas.getContext("2d").getImageData(0, 0, 100, 32).data].filter((_, i) => i % 4 === 0)"""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from widget_page import page_of
 
-from latent_dynamics.widgets.choose import Choose
-from latent_dynamics.widgets.sketch import Sketch
+from latent_dynamics.showing.widgets.choose.choose import Choose
+from latent_dynamics.showing.widgets.sketch.sketch import Sketch
 
 COMMIT, AGAIN = "This is my answer", "Ask me again"
 X = np.arange(1, 21)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from open_widgets import PHONE, check_manners, opener, settle, slider_time
 
-from latent_dynamics.artifacts import load_model
+from latent_dynamics.judging.references import untrained
+from latent_dynamics.keeping.artifacts import load_model
 from latent_dynamics.models import AutoencoderMLP
-from latent_dynamics.references import untrained
-from latent_dynamics.widgets.what_if import WhatIf
+from latent_dynamics.showing.widgets.what_if.what_if import WhatIf
 
 STATES = np.array([[0.0, 0, 0.01, 0], [0.4, 0.2, 0.15, 0.9], [-0.3, 0, -0.02, -0.2]])
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from latent_dynamics import cartpole, reader, references
-from latent_dynamics.collection import draw
-from latent_dynamics.preprocessing import from_bytes
-from latent_dynamics.widgets.base import source
+from latent_dynamics.data.collection import draw
+from latent_dynamics.showing.widgets.base import source
+from latent_dynamics.world.preprocessing import from_bytes
 
 UNPACK = "text => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer"
 PACK = """views => {

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import latent_dynamics as ld
-from latent_dynamics.artifacts import COMPARISON, VIEWS, default_seed, frames_of, load_autoencoder
-from latent_dynamics.preprocessing import View, background_share, from_bytes
-from latent_dynamics.probes import mlp_probe, pca
+from latent_dynamics.judging.probes import mlp_probe, pca
+from latent_dynamics.keeping.artifacts import COMPARISON, VIEWS, default_seed, frames_of, load_autoencoder
+from latent_dynamics.world.preprocessing import View, background_share, from_bytes
 
 pytestmark = pytest.mark.claims
 

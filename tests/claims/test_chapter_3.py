@@ -6,9 +6,9 @@ import torch
 
 import latent_dynamics as ld
 from latent_dynamics import probes, reader
-from latent_dynamics.artifacts import COMPARISON, default_seed, frames_of, load_autoencoder
+from latent_dynamics.keeping.artifacts import COMPARISON, default_seed, frames_of, load_autoencoder
 from latent_dynamics.models import Autoencoder
-from latent_dynamics.training import Budget
+from latent_dynamics.models.training import Budget
 
 pytestmark = [pytest.mark.claims, pytest.mark.usefixtures("one_thread")]
 

@@ -6,7 +6,7 @@ import torch
 
 import latent_dynamics as ld
 from latent_dynamics import controllers, drift, references
-from latent_dynamics.cartpole import TIME_STEP, sign_theta_and_velocity, simulate
+from latent_dynamics.world.cartpole import TIME_STEP, sign_theta_and_velocity, simulate
 
 pytestmark = pytest.mark.claims
 

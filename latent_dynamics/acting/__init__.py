@@ -1,0 +1,1 @@
+"""What one does with what one knows: controllers, and what they are worth in the real environment."""

@@ -1,0 +1,1 @@
+"""Episodes, cut into splits and windows, and how they are collected."""

@@ -1,0 +1,1 @@
+"""What a model is worth: rollouts, drift, references, probes, and the ladder."""

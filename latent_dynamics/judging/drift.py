@@ -1,0 +1,267 @@
+"""What a rollout is worth: how far the imagined pole is from the true one, step by step.
+
+Two protocols, always both. *Replayed* windows follow the recorded actions, which an expert chose by looking at
+the state: they betray it. *Intervened* windows put the simulator back into the window's true state and drive it by
+coin tosses: what a model gets right there, it knows of the physics.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ..data.collection import draw
+from ..world.cartpole import fallen, random_actions, simulate
+from ..world.preprocessing import from_bytes
+from ..world.reader import degrees, read
+from . import rollout
+
+
+@dataclass(frozen=True)
+class Windows:
+    """B windows: K context steps, then up to N steps to be predicted, until the truth falls."""
+
+    pixels: torch.Tensor  # (B, K + N + 1, H, W) uint8; after the truth has fallen, its last frame again
+    actions_before: torch.Tensor  # (B, K) int64
+    actions: torch.Tensor  # (B, N) int64
+    states: torch.Tensor  # (B, N + 1, 4) float64: the truth at the end of the context, and after each step
+    alive: torch.Tensor  # (B, N) bool: the truth is still up after step h, at index h - 1
+    episode: np.ndarray  # (B,) from which episode; windows of one are not independent
+
+    @property
+    def frames(self):
+        """What models see: (B, K + N + 1, H, W) float32 in [0, 1]; made when asked for, since it is large."""
+        return torch.from_numpy(from_bytes(self.pixels))
+
+    @property
+    def context(self):
+        return self.actions_before.shape[1]
+
+    @property
+    def horizon(self):
+        return self.actions.shape[1]
+
+    @property
+    def all_actions(self):
+        return torch.cat([self.actions_before, self.actions], 1)
+
+    def __len__(self):
+        return len(self.episode)
+
+    def __getitem__(self, rows):
+        return replace(self, **{name: value[rows] for name, value in vars(self).items()})
+
+
+def _starts(episodes, context, stride, least=1):
+    """Frame and step numbers where a window may begin, so that `least` steps are left after the context."""
+    if len(episodes) == 0 or context + least > episodes.lengths.max():
+        raise ValueError(f"no episode is longer than {context} context steps; the longest has {episodes.lengths.max()}")
+    return episodes.window_starts(context + least, stride)
+
+
+def _check(context, horizon):
+    if context < 0 or horizon < 1:
+        raise ValueError(f"{context} context steps and a horizon of {horizon}; they must be at least 0 and 1")
+
+
+def replayed_windows(episodes, context=10, horizon=50, stride=10):
+    """Cut windows that follow the recorded actions. A window that outlives its episode is censored there."""
+    _check(context, horizon)
+    frame, first_step, episode = _starts(episodes, context, stride)
+    left = episodes.lengths[episode] - (first_step - episodes.first_steps[episode])  # steps from the window's start
+    at = np.minimum(np.arange(context + horizon + 1), left[:, None])  # (B, K + N + 1): stay on the last frame
+    at_action = np.minimum(np.arange(context + horizon), left[:, None] - 1)
+    states = torch.from_numpy(episodes.states[(frame[:, None] + at)[:, context:]])
+    within = torch.from_numpy(np.arange(context + 1, context + horizon + 1) <= left[:, None])
+    actions = torch.from_numpy(episodes.actions[first_step[:, None] + at_action])
+    return Windows(
+        pixels=torch.from_numpy(episodes.frames[frame[:, None] + at]),
+        actions_before=actions[:, :context], actions=actions[:, context:], states=states,
+        alive=within & ~fallen(states[:, 1:]), episode=episode,
+    )  # fmt: skip
+
+
+def intervened_windows(episodes, context=10, horizon=20, stride=10, seed=0):
+    """Cut windows whose context is recorded, and whose future is driven by actions that ignore the state."""
+    _check(context, horizon)
+    frame, first_step, episode = _starts(episodes, context, stride)
+    rng = np.random.default_rng(seed)
+    actions = torch.from_numpy(random_actions((len(frame), horizon), rng))
+    start = torch.from_numpy(episodes.states[frame + context])  # (B, 4)
+    states = torch.cat([start[:, None], simulate(start, actions)], 1)
+    alive = ~fallen(states[:, 1:]).cumsum(1).bool()
+    last_up = alive.sum(1)  # index, in `states`, of the last state before the fall
+    shown = torch.minimum(torch.arange(1, horizon + 1), last_up[:, None])  # (B, N)
+    drawn = draw(torch.gather(states, 1, shown[..., None].expand(-1, -1, 4)).numpy())
+    before = frame[:, None] + np.arange(context + 1)
+    frames = np.concatenate([episodes.frames[before], drawn], 1)
+    return Windows(
+        pixels=torch.from_numpy(frames),
+        actions_before=torch.from_numpy(episodes.actions[first_step[:, None] + np.arange(context)]),
+        actions=actions, states=states, alive=alive, episode=episode,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Errors of a model over windows. Where the truth has fallen nothing is scored (NaN)."""
+
+    theta_error: np.ndarray  # (B, N) degrees, absolute; inf where no pole can be read
+    x_error: np.ndarray  # (B, N) centimetres, absolute; inf where no cart can be read
+    theta: np.ndarray  # (B, N) degrees: what the reader finds; NaN where there is no pole
+    theta_true: np.ndarray  # (B, N) degrees
+    alive: np.ndarray  # (B, N) bool
+    episode: np.ndarray  # (B,)
+    pixel_error: np.ndarray | None = None  # (B, N) root mean square over the pixels that move in this window
+
+    def median(self, quantity="theta", rows=slice(None)):
+        """Return the median error at each step, over windows whose truth is up: (N,) degrees or centimetres."""
+        error = {"theta": self.theta_error, "x": self.x_error}[quantity][rows]
+        return _column_medians(error, self.alive[rows])
+
+    def skill(self):
+        """Return 1 - error / error of a pole that always stands, at each step: 1 perfect, 0 worthless."""
+        return 1 - self.median() / _column_medians(abs(self.theta_true), self.alive)
+
+    def pole_there(self):
+        """Return the share of frames, at each step, in which cart and pole can still be read: (N,)."""
+        there = np.isfinite(self.theta) & self.alive
+        return there.sum(0) / np.maximum(self.alive.sum(0), 1)
+
+    def survival(self, limit=2.0, rows=slice(None)):
+        """Return when the error first exceeds `limit` degrees: the median step, and the share censored.
+
+        A window whose truth ends first is censored, not counted as a success: Kaplan & Meier (1958).
+        The median is inf where fewer than half ever fail.
+        """
+        if limit <= 0:
+            raise ValueError(f"a limit of {limit} degrees; it must be above 0")
+        beyond = (self.theta_error > limit) & self.alive
+        beyond, last = beyond[rows], self.alive[rows].sum(1)
+        failed = beyond.any(1)
+        when = np.where(failed, beyond.argmax(1) + 1, last)
+        return kaplan_meier_median(when, failed), float(1 - failed.mean())
+
+    def interval(self, figure, level=0.95, draws=300, seed=0):
+        """Bootstrap a figure(rows) over episodes, the independent units: (low, high)."""
+        rng, names = np.random.default_rng(seed), np.unique(self.episode)
+        groups = {name: np.flatnonzero(self.episode == name) for name in names}
+        chosen = [np.concatenate([groups[n] for n in rng.choice(names, len(names))]) for _ in range(draws)]
+        tail = (1 - level) / 2
+        return tuple(np.quantile([figure(rows) for rows in chosen], [tail, 1 - tail], axis=0, method="nearest"))
+
+
+def _column_medians(values, keep):
+    """The median of each column (B, N) -> (N,) over the rows kept there; NaN where there are none."""
+    columns = zip(values.T, keep.T, strict=True)
+    return np.array([np.median(column[rows]) if rows.any() else np.nan for column, rows in columns])
+
+
+def kaplan_meier_median(when, failed):
+    """Return the first step at which the estimated share of survivors is at most a half; inf if none is."""
+    share = 1.0
+    for t in np.unique(when[failed]):
+        share *= 1 - (failed & (when == t)).sum() / (when >= t).sum()
+        if share <= 0.5 + 1e-9:  # the product is rounded
+            return float(t)
+    return float("inf")
+
+
+@torch.no_grad()
+def judge(model, windows, mode="free", batch=128, pixels=False):
+    """Run a model over windows and read its frames: "free" rollout or "teacher_forced". Returns Judgement.
+
+    pixels: whether `pixel_error` is measured too, which takes about as long as the reading.
+    """
+    run = {"free": rollout.free, "teacher_forced": rollout.teacher_forced}
+    if mode not in run:
+        raise ValueError(f"no mode called {mode!r}; there are {', '.join(run)}")
+    if len(windows) == 0:
+        raise ValueError("there are no windows to judge by; take a shorter context or more episodes")
+    x, theta, pixel_error = (torch.full(windows.alive.shape, torch.nan) for _ in range(3))
+    for rows in torch.arange(len(windows)).split(batch):
+        part = windows[rows.numpy()]
+        states = run[mode](model, part.frames, part.all_actions, part.context)  # (batch, N, D)
+        frames = model.decode(states[part.alive])  # what comes after the truth's fall is not scored
+        seen = read(frames)
+        x[rows] = _where(part.alive, torch.where(seen.valid, seen.x, torch.nan))
+        theta[rows] = _where(part.alive, torch.where(seen.valid, degrees(seen.theta), torch.nan))
+        if pixels:
+            pixel_error[rows] = _where(part.alive, moving_pixel_error(frames, part))
+    return score(x.numpy(), theta.numpy(), windows, pixel_error.numpy() if pixels else None)
+
+
+def _where(alive, values):
+    """Put values of the steps that are alive where they belong: (B, N) with NaN elsewhere."""
+    return torch.full(alive.shape, torch.nan).masked_scatter(alive, values.float())
+
+
+def moving_pixel_error(frames, windows, least=0.05):
+    """Return the root mean square error of predicted frames, over the pixels that move: (M,).
+
+    frames (M, H, W): predictions of the M steps that are alive; moving are the pixels of a window whose true shade
+    changes by more than `least` between the last frame seen and the end. The others every model gets right.
+    """
+    future = windows.frames[:, windows.context :]  # (B, N + 1, H, W)
+    moving = future.amax(1) - future.amin(1) > least  # (B, H, W)
+    moving = moving[:, None].expand(-1, windows.horizon, -1, -1)[windows.alive].flatten(1)
+    error = (frames - future[:, 1:][windows.alive]).flatten(1).square() * moving
+    return (error.sum(1) / moving.sum(1).clamp(min=1)).sqrt()
+
+
+def score(x, theta, windows, pixel_error=None):
+    """Score readings against the truth: x (B, N) metres, theta (B, N) degrees with NaN for no pole."""
+    truth, alive = windows.states[:, 1:].numpy(), windows.alive.numpy()
+    theta_true, lost = degrees(truth[..., 2]), np.isnan(theta)
+    theta_error = np.where(lost, np.inf, abs(theta - theta_true))
+    x_error = np.where(lost, np.inf, 100 * abs(x - truth[..., 0]))
+    return Judgement(
+        theta_error=np.where(alive, theta_error, np.nan), x_error=np.where(alive, x_error, np.nan),
+        theta=theta, theta_true=theta_true, alive=alive, episode=windows.episode, pixel_error=pixel_error,
+    )  # fmt: skip
+
+
+def protocols(episodes, context=10, horizon=50, stride=10, seed=0):
+    """Cut the windows of both protocols: {"replayed": Windows of up to `horizon` steps, "intervened": of up to 20}."""
+    return {
+        "replayed": replayed_windows(episodes, context, horizon, stride),
+        "intervened": intervened_windows(episodes, context, min(horizon, 20), stride, seed),
+    }
+
+
+def evaluate(model, episodes, context=10, horizon=50, seed=0, teacher_forced=True, windows=None):
+    """Judge a world model by both protocols, in plain numbers that JSON can hold.
+
+    Returns {"replayed": figures, "intervened": figures}; the latter over at most 20 steps, by when half of the truths
+    have fallen. Figures: "theta" (degrees), "x" (centimetres), "skill", "pole_there" (share of frames), "pixels" (see
+    `moving_pixel_error`) and "teacher_forced" (degrees, each from the real frames before it) are lists of N medians,
+    one a step; "steps_1" and "steps_2" are the median first steps beyond 1 and 2 degrees, "censored_1" and
+    "censored_2" the share of windows whose truth ended before, "interval_2" is the 95 % interval over episodes. None:
+    no pole, or more than half never. Models whose `filter` is slow may leave out `teacher_forced`; whoever judges many
+    models may cut the `windows` once, with `protocols`: then `episodes`, `context`, `horizon` and `seed` mean nothing.
+    """
+    if windows is None and episodes is None:
+        raise ValueError("nothing to judge on: give episodes, or windows as `protocols` cuts them")
+    windows = windows or protocols(episodes, context, horizon, seed=seed)
+    return {protocol: _figures(model, cut, teacher_forced) for protocol, cut in windows.items()}
+
+
+def _figures(model, windows, teacher_forced):
+    free = judge(model, windows, pixels=True)
+    figures = {
+        "theta": free.median(), "x": free.median("x"), "skill": free.skill(), "pole_there": free.pole_there(),
+        "pixels": _column_medians(free.pixel_error, free.alive),
+    }  # fmt: skip
+    if teacher_forced:
+        figures["teacher_forced"] = judge(model, windows, "teacher_forced").median()
+    for limit in (1, 2):
+        figures[f"steps_{limit}"], figures[f"censored_{limit}"] = free.survival(float(limit))
+    figures["interval_2"] = free.interval(lambda rows: free.survival(2.0, rows)[0])
+    return {name: _plain(value) for name, value in figures.items()}
+
+
+def _plain(value):
+    """Round to four digits, as JSON can hold it: None for what is not finite."""
+    if np.ndim(value):
+        return [_plain(one) for one in value]
+    return float(f"{value:.4g}") if np.isfinite(value) else None

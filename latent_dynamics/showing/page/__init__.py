@@ -1,0 +1,1 @@
+"""The engine and the world that run in the page itself."""

@@ -1,0 +1,194 @@
+"""A world model that travels with the page: its five functions as graphs, its weights in half precision.
+
+Where a model does something that the page's engine cannot do, the kernel computes for it, as long as there is one.
+"""
+
+import copy
+import hashlib
+import zlib
+
+import numpy as np
+import torch
+import traitlets as t
+
+from latent_dynamics.models.world_model import WorldModel
+
+from ..widgets.base import BookWidget
+from .trace import CannotBeExported, trace
+
+FUNCTIONS = ("see", "begin", "update", "step", "decode")
+LARGE = 20_000  # weights in a matrix
+_kept = {}  # by content: models that share an encoder share its weights in the page
+
+
+class Weights(BookWidget):
+    """The constants of one function as packed bytes, in half precision where that is exact, and their shapes."""
+
+    _esm = "export default { render() {} }"
+    _weights = t.Bool(True, help="lets the book's build know it").tag(sync=True)
+    chunk = t.Bytes().tag(sync=True)
+    layout_of = t.List(help="[{shape, half}, ...] in the order of the bytes").tag(sync=True)
+
+    @classmethod
+    def of(cls, constants):
+        """Pack tensors; equal ones are packed once a session."""
+        arrays = [constant.numpy() for constant in constants]
+        kinds = ["<f2" if (array.astype("<f2").astype("<f4") == array).all() else "<f4" for array in arrays]
+        raw = b"".join(array.astype(kind).tobytes() for array, kind in zip(arrays, kinds, strict=True))
+        layout = [
+            {"shape": list(array.shape), "half": kind == "<f2"} for array, kind in zip(arrays, kinds, strict=True)
+        ]
+        chunk = zlib.compress(b"".join(raw[first::2] for first in (0, 1)), 9)  # low bytes, then high ones
+        name = hashlib.sha256(repr(layout).encode() + chunk).digest()
+        if name not in _kept:
+            _kept[name] = cls(name, chunk=chunk, layout_of=layout)
+        return _kept[name]
+
+
+class PageModel(BookWidget):
+    """A world model as the page runs it; `PageModel.of(model)` makes one of anything that answers to the interface."""
+
+    _esm = "export default { render() {} }"
+    name = t.Unicode(help="what the page calls it").tag(sync=True)
+    functions = t.Dict(help="{function: {graph, weights}}").tag(sync=True)
+    in_kernel = t.Bool(help="whether only Python can compute it").tag(sync=True)
+
+    @classmethod
+    def of(cls, model, name=""):
+        """Export `model`, or keep it in the kernel where it cannot be exported (`why_in_kernel` says why)."""
+        name = name or type(model).__name__
+        try:
+            functions, why = exported(model), None
+        except CannotBeExported as reason:
+            functions, why = {}, str(reason)
+        page = cls((name + repr(functions)).encode(), name=name, functions=functions, in_kernel=bool(why))
+        page.model, page.why_in_kernel = _with_steps(model), why
+        page.on_msg(page._answer)
+        return page
+
+    def _answer(self, _, message, buffers):
+        """Compute what the page asks for by {id, call} and buffers of float32, or say why not by {id, error}."""
+        if message.get("call") not in FUNCTIONS:
+            return
+        try:
+            inputs = [torch.from_numpy(np.frombuffer(buffer, "<f4").copy())[None] for buffer in buffers]
+            if message["call"] in ("update", "step"):
+                inputs[1] = inputs[1][0].long()
+            if message["call"] == "see":
+                inputs = [inputs[0].reshape(1, *self.model.frame_shape)]
+            with torch.no_grad():
+                result = getattr(self.model, message["call"])(*inputs)
+            self.send({"id": message["id"]}, [result.numpy().astype("<f4").tobytes()])
+        except Exception as error:  # noqa: BLE001  the page shows it to the reader
+            self.send({"id": message["id"], "error": f"{type(error).__name__}: {error}"})
+
+
+def rounded(model):
+    """Return a copy of the model with its weights rounded as the page's are: to half precision, large matrices coarser.
+
+    Where thousands of weights are added up, their errors average out: seven bits of fraction do, and pack better.
+    """
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        for values in model.state_dict().values():
+            if values.is_floating_point():
+                halves = values.half().numpy()
+                values.copy_(torch.from_numpy(_seven_bits(halves) if values.numel() > LARGE else halves))
+    return model
+
+
+def _seven_bits(halves):
+    """Round the fractions of half-precision numbers from ten bits to seven."""
+    return ((halves.view(np.uint16) + 4) & 0xFFF8).astype(np.uint16).view(np.float16)
+
+
+def exported(model):
+    """Return {function: {graph, weights}} of a WorldModel that defines see, begin, update, step and decode.
+
+    Raises CannotBeExported for a model that lacks one of them or does what the page's engine cannot.
+    """
+    missing = [name for name in FUNCTIONS if not _defines(model, name)]
+    if missing:
+        raise CannotBeExported(f"{type(model).__name__} does not define {', '.join(missing)}")
+    model = rounded(model)
+    frame, action = torch.rand(1, *model.frame_shape), torch.ones(1, dtype=torch.int64)
+    with torch.no_grad():
+        code = model.see(frame)
+        belief = model.begin(code).clone()
+    examples = {
+        "see": (frame,),
+        "begin": (code,),
+        "update": (belief, action, code),
+        "step": (belief, action),
+        "decode": (belief,),
+    }
+    return {name: page_function(getattr(model, name), *inputs) for name, inputs in examples.items()}
+
+
+def page_function(function, *examples):
+    """Export a function of a batch of one: {"graph", "weights"}, to be sent as a trait or as a part of one.
+
+    Raises trace.CannotBeExported where the page's engine cannot follow.
+    """
+    with torch.no_grad():
+        graph = trace(function, *examples)
+    weights = Weights.of(graph.pop("constants"))
+    return {"graph": graph, "weights": f"IPY_MODEL_{weights.model_id}"}
+
+
+def _defines(model, name):
+    return getattr(type(model), name, None) not in (None, getattr(WorldModel, name, None))
+
+
+def _with_steps(model):
+    """Return the model itself if it defines the functions of a single step, else a wrapper that does."""
+    return model if all(_defines(model, name) for name in FUNCTIONS) else OneStepAtATime(model)
+
+
+class OneStepAtATime(WorldModel):
+    """Any world model, driven frame by frame: what it has not seen since it last looked, it is shown as it dreamt it.
+
+    A belief is (the model's own D numbers, then for each of the last K + 1 frames its pixels, the push that led to it
+    and whether there was one).
+    """
+
+    def __init__(self, model, remember=11):
+        super().__init__()
+        self.model, self.remember, self.frame_shape = model, remember, model.frame_shape
+        self.row = int(np.prod(self.frame_shape)) + 2
+        self.state_size = model.state_size + remember * self.row
+
+    def see(self, frames):
+        return frames.flatten(1)
+
+    def begin(self, code):
+        rows = torch.zeros(len(code), self.remember, self.row)
+        rows[:, -1] = self._row(code, torch.zeros(len(code)))
+        return self._belief(rows)
+
+    def update(self, belief, action, code):
+        rows = self._rows(belief)
+        return self._belief(torch.cat([rows[:, 1:], self._row(code, action)[:, None]], 1))
+
+    def step(self, belief, action):
+        state = self.model.imagine(belief[:, : self.model.state_size], action[:, None])[:, 0]
+        rows = torch.cat(
+            [self._rows(belief)[:, 1:], self._row(self.model.decode(state).flatten(1), action)[:, None]], 1
+        )
+        return torch.cat([state.float(), rows.flatten(1)], 1)
+
+    def decode(self, states):
+        return self.model.decode(states[..., : self.model.state_size])
+
+    @staticmethod
+    def _row(code, action):
+        return torch.cat([code.float(), action.float()[:, None], torch.ones(len(code), 1)], 1)
+
+    def _rows(self, belief):
+        return belief[:, self.model.state_size :].unflatten(1, (self.remember, self.row))
+
+    def _belief(self, rows):
+        seen = int(rows[0, :, -1].sum())  # all of a batch are equally long
+        frames = rows[:, -seen:, :-2].unflatten(2, self.frame_shape)
+        state = self.model.observe(frames, rows[:, -seen + 1 :, -2].long() if seen > 1 else rows[:, :0, -2].long())
+        return torch.cat([state.float(), rows.flatten(1)], 1)

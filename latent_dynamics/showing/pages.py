@@ -1,0 +1,66 @@
+"""What a notebook says with computed figures in it, and how it shows the package's own source.
+
+No number in the book's prose is typed: sentences that carry one are printed by the code that computed it.
+"""
+
+import ast
+import inspect
+import textwrap
+import time
+
+from IPython.display import Markdown, display
+
+from ..keeping import shipping, store
+
+_started = time.perf_counter()
+
+
+def say(text):
+    """Print a paragraph of Markdown; put the run's figures into it with an f-string."""
+    display(Markdown(textwrap.dedent(text).strip()))
+
+
+def table(header, rows, caption=""):
+    """Print a table: header and rows are lists of cells; numbers are shown as they are given."""
+    cells = [[str(cell).replace("|", r"\|") for cell in row] for row in (header, *rows)]
+    lines = [" | ".join(cells[0]), " | ".join(["---"] * len(header)), *map(" | ".join, cells[1:])]
+    display(Markdown("\n".join(f"| {line} |" for line in lines) + (f"\n\n{caption}" if caption else "")))
+
+
+def source(thing, docstring=False):
+    """Show a function's or class's source from the package, so that the page can't differ from what ran."""
+    text = textwrap.dedent(inspect.getsource(thing))
+    if not docstring:
+        text = _without_docstrings(text)
+    display(Markdown(f"```python\n{text.rstrip()}\n```"))
+
+
+def _without_docstrings(text):
+    lines, drop = text.splitlines(), set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) and len(node.body) > 1:
+            first = node.body[0]
+            drop.update(range(first.lineno - 1, first.end_lineno))
+            if first.end_lineno < len(lines) and not lines[first.end_lineno].strip():
+                drop.add(first.end_lineno)
+    return "\n".join(line for number, line in enumerate(lines) if number not in drop)
+
+
+def time_taken():
+    """Say how long this notebook has run so far, in seconds; put it into the last cell."""
+    say(f"This run of the notebook took {time.perf_counter() - _started:.0f} seconds on the machine that ran it.")
+
+
+def made_in():
+    """Say which data sets and models this notebook has loaded so far, and how long each took when it was made."""
+    made = {path.name.split(".")[0]: meta["seconds"] for (path, _), (_, meta) in store.loaded().items()}
+    if not made and not shipping.given:
+        return say("Nothing has been collected or trained for this notebook yet.")
+    if made:
+        say(f"What was made once, and is kept from then on: {_listed(made)}; {sum(made.values()):.0f} seconds in all.")
+    if shipping.given:
+        say(f"What came trained with the package, and what its training took there: {_listed(shipping.given)}.")
+
+
+def _listed(seconds):
+    return ", ".join(f"`{name}` {taken:.0f} s" for name, taken in seconds.items())

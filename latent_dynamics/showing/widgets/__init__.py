@@ -1,0 +1,25 @@
+"""What a reader touches: widgets that answer in JupyterLab and in the built page, where no kernel runs."""
+
+from IPython.display import display
+
+from ..page.page_model import PageModel
+from .choose.choose import Choose
+from .crop_explorer.crop_explorer import CropExplorer
+from .dream.dream import Dream, opening, recorded_starts
+from .duel.duel import Duel
+from .ladder_figure.ladder_figure import LadderFigure, ladder_table
+from .latent_explorer.latent_explorer import LatentExplorer
+from .rollout_player.rollout_player import RolloutPlayer
+from .sketch.sketch import Sketch
+from .what_if.what_if import WhatIf
+
+__all__ = [
+    "Choose", "CropExplorer", "Dream", "Duel", "LadderFigure", "LatentExplorer", "PageModel", "RolloutPlayer",
+    "Sketch", "WhatIf", "ladder_table", "opening", "recorded_starts", "show",
+]  # fmt: skip
+
+
+def show(widget):
+    """Display a widget and, for pages without JavaScript, the still picture that tells its story."""
+    display(widget)
+    display(widget.still())

@@ -1,0 +1,62 @@
+"""The parent of all the book's widgets, because a built page asks more of a widget than a notebook does.
+
+A built page is compared with the one built before it, so a widget's id and its printed form must come
+from its content: ipywidgets draws ids at random and prints the object's address.
+"""
+
+import base64
+import hashlib
+import html
+import io
+from collections import Counter
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+from IPython.display import HTML
+
+FOLDER = Path(__file__).parents[1]  # of all that is shown
+_ids_given = Counter()
+
+
+def source(*names):
+    """Join files of this room into one: a page opened from disk cannot import a module's neighbours."""
+    return "\n".join(next(FOLDER.rglob(name)).read_text(encoding="utf8") for name in names)
+
+
+def _model_id(content):
+    """Name `content` by its hash; a second widget of equal content gets a name of its own."""
+    digest = hashlib.sha256(content).hexdigest()
+    _ids_given[digest] += 1
+    return hashlib.sha256(f"{digest} {_ids_given[digest]}".encode()).hexdigest()[:32]
+
+
+class BookWidget(anywidget.AnyWidget):
+    """An anywidget whose ids depend on `content` (bytes) alone and which has a still picture."""
+
+    def __init__(self, content, **traits):
+        name = _model_id(type(self).__name__.encode() + content)
+        layout = ipywidgets.Layout(model_id=_model_id(b"layout of " + name.encode()))
+        super().__init__(model_id=name, layout=layout, **traits)
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
+    def still(self):
+        """Return the still picture as HTML that only a page without JavaScript shows."""
+        raise NotImplementedError(f"{type(self).__name__} has no still picture; write its still().")
+
+
+def still_figure(figure, alt):
+    """Wrap a matplotlib figure, always as the same bytes, so that it stands only where no script runs."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
+    return noscript_figure(base64.b64encode(png.getvalue()).decode(), alt)
+
+
+def noscript_figure(png_base64, alt):
+    """Wrap a picture (base64 PNG) so that it stands only where no script runs."""
+    return HTML(
+        f'<noscript><figure class="ld-still"><img alt="{html.escape(alt, quote=True)}" '
+        f'style="max-width:100%" src="data:image/png;base64,{png_base64}"></figure></noscript>'
+    )

@@ -1,0 +1,157 @@
+"""The dream, live: reality and a model's dream of it, driven by the same pushes, in the page itself.
+
+A film of a dream shows one future. Here the reader pushes, and sees at which push the dream begins to lie, or which of
+two dreams does so first. Reality is the exact physics, the dreams are the trained weights; all run in the page, so it
+needs no kernel.
+"""
+
+import numpy as np
+import torch
+import traitlets as t
+
+from latent_dynamics.data.collection import draw
+from latent_dynamics.world.cartpole import fallen, sign_theta_and_velocity, step
+from latent_dynamics.world.preprocessing import from_bytes
+from latent_dynamics.world.reader import degrees, limits, read
+
+from ...page.page_model import PageModel, rounded
+from ..base import BookWidget, source
+from .dream_still import dream_still
+
+LOOKS = (0, 20, 10, 5, 3, 2, 1)  # how often it may look at reality: every so many steps, 0 is never
+SPEEDS = (0.1, 0.25, 0.5, 1.0)  # of real time
+DRIVERS = ("you", "expert", "coin")
+OUTLINES = ("truth", "physics", "none")
+
+
+class Dream(BookWidget):
+    """Steer CartPole and a model's dream of it at once.
+
+    models: {name: world model}, the first is shown first; states: (B, 4), where each start's context begins;
+    actions: (B, K), its pushes, after which the model's eyes close. `opening`: an expert plays so many steps, or until
+    a dream's pole is gone, before the reader takes over. `step`, `playing`, `look_every` (steps; 0 never), `driver`
+    ("you", "expert", "coin"), `speed` (of real time), `model`, `start`, `beside` (a model that dreams beside it, -1 for
+    none) and `outline` (what is outlined in the dreams: "truth", "physics", which is exact physics from the frames that
+    the models saw, or "none") can be read and set. `history` tells of the present try: {actions, theta_true,
+    theta_dream, theta_beside, theta_physics (degrees, None for no pole), looked, true_fell, dream_fell, beside_fell}.
+    Raises ValueError for starts that do not fit together.
+    """
+
+    _esm = source("common.js", "engine.js", "world.js", "compare.js", "exact_physics.js", "dream_try.js", "dream.js")
+    _css = source("common.css", "world.css", "rollout_player.css", "dream.css")
+
+    key = t.Unicode(help="what two views of one widget know each other by").tag(sync=True)
+    title = t.Unicode().tag(sync=True)
+    models = t.List(t.Unicode(), help="the page's models").tag(sync=True)
+    names = t.List(t.Unicode(), help="and what the list calls them").tag(sync=True)
+    starts = t.List(help="[{state, actions}, ...]").tag(sync=True)
+    labels = t.List(t.Unicode()).tag(sync=True)
+    limits = t.Dict(help="what the reader of angles takes for a pole").tag(sync=True)
+    opening = t.Int(help="steps that are played before the reader takes over").tag(sync=True)
+    model = t.Int(0, help="model shown, from 0").tag(sync=True)
+    beside = t.Int(-1, help="model that dreams beside it, from 0; -1 for none").tag(sync=True)
+    outline = t.Enum(OUTLINES, "truth", help="which pole is outlined in the dreams").tag(sync=True)
+    start = t.Int(0, help="start shown, from 0").tag(sync=True)
+    look_every = t.Enum(LOOKS, 0).tag(sync=True)
+    driver = t.Enum(DRIVERS, "expert", help="until the reader pushes").tag(sync=True)
+    speed = t.Enum(SPEEDS, 0.25).tag(sync=True)
+    step = t.Int(0, help="step shown; below 0 the model sees").tag(sync=True)
+    playing = t.Bool(False).tag(sync=True)
+    history = t.Dict(help="what happened in the present try").tag(sync=True)
+
+    def __init__(self, models, states, actions, labels=None, opening=60, title="", **settings):
+        if not models:
+            raise ValueError("there is no model to dream with; give {name: world model}")
+        states, actions = np.asarray(states, dtype=np.float64), np.asarray(actions, dtype=np.int64)
+        starts = _checked_starts(states, actions)
+        labels = [f"number {n + 1}" for n in range(len(starts))] if labels is None else list(labels)
+        if len(labels) != len(starts):
+            raise ValueError(f"{len(labels)} labels for {len(starts)} starts; give one for each")
+        self.world_models = dict(models)
+        self.page_models = [PageModel.of(model, name) for name, model in models.items()]
+        content = repr((starts, labels, opening, title, [page.model_id for page in self.page_models])).encode()
+        super().__init__(
+            content,
+            title=title,
+            models=[f"IPY_MODEL_{page.model_id}" for page in self.page_models],
+            names=list(models),
+            starts=starts,
+            labels=labels,
+            limits={name: list(pair) for name, pair in limits().items()},
+            opening=opening,
+            **settings,
+        )
+        self.key = self.model_id
+
+    @classmethod
+    def of(cls, models, episodes, numbers, first=10, context=10, **settings):
+        """Begin at step `first` of the episodes of these numbers, whose recorded pushes are the context."""
+        return cls(models, *recorded_starts(episodes, numbers, first, context), **settings)
+
+    @t.validate("model", "beside", "start")
+    def _check_choice(self, proposal):
+        name, value = proposal["trait"].name, proposal["value"]
+        least, last = -(name == "beside"), len(self.starts if name == "start" else self.names) - 1
+        if not least <= value <= last:
+            raise ValueError(f"{name} is {value}; expected a whole number from {least} to {last}")
+        return value
+
+    def still(self):
+        """Return the opening as a picture, for pages without JavaScript."""
+        name, model = next(iter(self.world_models.items()))
+        start = self.starts[0]
+        run = opening(rounded(model) if not self.page_models[0].in_kernel else model, start, self.opening)
+        return dream_still(*run, context=len(start["actions"]), title=self.title or name)
+
+
+def recorded_starts(episodes, numbers, first=10, context=10):
+    """Return states (B, 4) at step `first` of these episodes, and the pushes (B, K) that follow in each."""
+    numbers = np.asarray(numbers)
+    if (episodes.lengths[numbers] < first + context).any():
+        raise ValueError(f"a context of {context} steps from step {first} is longer than one of these episodes")
+    pushes = episodes.first_steps[numbers, None] + first + np.arange(context)
+    return episodes.states[episodes.first_frames[numbers] + first], episodes.actions[pushes]
+
+
+def _checked_starts(states, actions):
+    if states.ndim != 2 or states.shape[1] != 4 or len(states) == 0:
+        raise ValueError(f"states have shape {states.shape}; expected (B, 4): where each start's context begins")
+    if actions.ndim != 2 or len(actions) != len(states):
+        raise ValueError(f"actions have shape {actions.shape}; expected ({len(states)}, K): the pushes of each context")
+    if not np.isin(actions, (0, 1)).all():
+        raise ValueError("actions must be 0 (left) or 1 (right)")
+    return [
+        {"state": state.tolist(), "actions": pushes.tolist()} for state, pushes in zip(states, actions, strict=True)
+    ]
+
+
+@torch.no_grad()
+def opening(model, start, steps):
+    """Play what the widget opens with: frames of truth and dream (N + 1, H, W), their angles in degrees (N + 1,)."""
+    state, pushes = torch.tensor(start["state"], dtype=torch.float64)[None], torch.as_tensor(start["actions"])
+    states = [state]
+    for push in pushes:
+        states.append(step(states[-1], push))
+    shown = _drawn(torch.cat(states))
+    belief = model.observe(shown[None], pushes[None])
+    truth, dream = [states[-1]], [shown[-1:]]
+    for _ in range(steps):
+        push = torch.as_tensor(sign_theta_and_velocity(truth[-1]))
+        truth.append(step(truth[-1], push))
+        belief = model.imagine(belief, push[None])[:, 0]
+        dream.append(model.decode(belief))
+        if _gone(dream[-1]) or fallen(truth[-1]).any():
+            break
+    dreamt = torch.cat(dream)
+    seen = read(dreamt)
+    angle = torch.where(seen.valid, degrees(seen.theta), torch.nan)
+    return _drawn(torch.cat(truth)), dreamt, degrees(torch.cat(truth)[:, 2]), angle
+
+
+def _gone(frame):
+    seen = read(frame)
+    return not bool(seen.valid) or bool(fallen(torch.stack([seen.x, 0 * seen.x, seen.theta, 0 * seen.x], -1)))
+
+
+def _drawn(states):
+    return torch.from_numpy(from_bytes(draw(states.numpy(), workers=1)))

@@ -1,0 +1,1 @@
+"""What builds, tests, measures and records. A reader of the science never needs to open it."""

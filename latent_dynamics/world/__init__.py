@@ -1,0 +1,1 @@
+"""What is true: worlds, their physics and pictures, and the reader of angles."""

@@ -1,0 +1,91 @@
+"""The live dream's Python side: what it refuses, what it opens with, what it says of itself."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from traitlets import TraitError
+
+from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame
+from latent_dynamics.showing.widgets import Dream
+from latent_dynamics.showing.widgets.dream.dream import opening
+
+STATE, PUSHES = [0.1, 0.0, 0.02, 0.0], [1, 0, 1]
+
+
+def dream(**changed):
+    """A dream in which nothing moves, with some arguments replaced."""
+    return Dream(**{"models": {"still": RepeatLastFrame()}, "states": [STATE], "actions": [PUSHES], **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"models": {}}, "no model to dream with"),
+        ({"states": [STATE[:3]]}, r"expected \(B, 4\)"),
+        ({"actions": [PUSHES, PUSHES]}, r"expected \(1, K\)"),
+        ({"actions": [[0, 2]]}, "0 .left. or 1"),
+        ({"labels": ["one", "two"]}, "2 labels for 1 starts"),
+    ],
+)
+def test_bad_input_is_named(changed, message):
+    with pytest.raises(ValueError, match=message):
+        dream(**changed)
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "least"), [("model", 1, 0), ("start", -1, 0), ("beside", 1, -1), ("beside", -2, -1)]
+)
+def test_refuses_what_is_not_there(trait, value, least):
+    with pytest.raises(ValueError, match=f"{trait} is {value}; expected a whole number from {least} to 0"):
+        setattr(dream(), trait, value)
+
+
+def test_a_second_dream_and_the_outline_are_chosen_at_first_or_later():
+    alone = dream()
+    assert (alone.beside, alone.outline) == (-1, "truth")
+    both = dream(models={"still": RepeatLastFrame(), "too": RepeatLastFrame()}, beside=1, outline="physics")
+    assert (both.beside, both.outline) == (1, "physics")
+    both.beside, both.outline = -1, "none"
+    with pytest.raises(TraitError, match="'truth', 'physics', 'none'"):
+        both.outline = "dream"
+
+
+def test_a_model_that_the_page_cannot_compute_stays_with_the_kernel():
+    both = dream(models={"still": RepeatLastFrame(), "physics": ExactPhysics()})
+    assert [page.in_kernel for page in both.page_models] == [False, True]
+    assert "does not define see" in both.page_models[1].why_in_kernel
+
+
+def test_the_opening_is_driven_by_the_expert_until_the_dream_has_no_pole():
+    real, dreamt, angle, seen = opening(RepeatLastFrame(), {"state": STATE, "actions": PUSHES}, steps=12)
+    assert len(real) == len(dreamt) == len(angle) == len(seen) == 13
+    assert torch.equal(dreamt[0], dreamt[-1])
+    assert float(abs(seen[0] - angle[0])) < 0.6  # the reader's error on a real frame
+    assert float(abs(angle).max()) < 12
+
+    class Blank(RepeatLastFrame):
+        def decode(self, states):
+            return torch.ones(*states.shape[:-1], 32, 100)
+
+    assert len(opening(Blank(), {"state": STATE, "actions": PUSHES}, steps=12)[0]) == 2
+
+
+def test_still_picture_has_its_story_in_words():
+    alt = re.search(r'alt="([^"]*)"', dream(opening=12).still().data)[1]
+    assert "what a model dreams after 3 pushes" in alt
+    assert re.search(r"apart|no pole", alt)
+
+
+def test_starts_come_from_recorded_episodes():
+    from latent_dynamics.data.collection import collect
+
+    episodes = collect("mixed", 400, seed=3)
+    number = int(np.argmax(episodes.lengths))
+    start = Dream.of({"still": RepeatLastFrame()}, episodes, [number], first=2, context=4, opening=0).starts[0]
+    first, first_step = episodes.first_frames[number], episodes.first_steps[number]
+    assert start["state"] == episodes.states[first + 2].tolist()
+    assert start["actions"] == episodes.actions[first_step + 2 : first_step + 6].tolist()
+    with pytest.raises(ValueError, match="longer than one of these episodes"):
+        Dream.of({"still": RepeatLastFrame()}, episodes, [number], first=500)

@@ -1,0 +1,257 @@
+"""The ladder's figure and table, Python side: medians and ranges over seeds, what is missing, what is refused."""
+
+import copy
+import re
+
+import numpy as np
+import pytest
+import traitlets
+
+from latent_dynamics.showing.widgets.ladder_figure.ladder_figure import (
+    METRICS,
+    LadderFigure,
+    doubling_steps,
+    ladder_table,
+)
+from latent_dynamics.world.cartpole import growth_rate
+
+RUNGS = (
+    "autoencoder_mlp", "two_frame", "multi_step", "noise_robust", "recurrent", "state_space", "vrnn", "rssm", "jepa",
+    "best",
+)  # fmt: skip
+
+
+def curves(start, horizon, growth=0.076, lost_at=None):
+    """Made-up curves: an error that starts at `start` degrees and grows as physics lets it."""
+    n = np.arange(1, horizon + 1)
+    theta = start * np.exp(growth * n)
+    there = [bool(lost_at is None or step < lost_at) for step in n]
+    beyond = [next((int(step) for step, error in zip(n, theta) if error > limit), None) for limit in (1, 2)]
+    return {
+        "theta": [float(error) if seen else None for error, seen in zip(theta, there)],
+        "x": [float(error) if seen else None for error, seen in zip(0.4 * theta, there)],
+        "skill": [float(1 - error / 3) if seen else None for error, seen in zip(theta, there)],
+        "pole_there": (1 / (1 + np.exp((n - 40) / 6))).tolist(),
+        "pixels": (0.02 * theta / (1 + theta / 9)).tolist(),
+        "teacher_forced": [1.5 * start] * horizon,
+        "steps_1": beyond[0], "censored_1": 0.1, "steps_2": beyond[1], "censored_2": 0.25, "interval_2": [4, 9],
+    }  # fmt: skip
+
+
+def evaluation(start, score=300.0, parameters=52_000, lost_at=None):
+    return {
+        "replayed": curves(start, 50, lost_at=lost_at), "intervened": curves(1.1 * start, 20, lost_at=lost_at),
+        "return": [score, score - 30, score + 30],
+        "cost": {"parameters": parameters, "seconds": parameters / 500, "steps_per_second": 4e9 / parameters},
+    }  # fmt: skip
+
+
+def ladder(count=4, seeds=3):
+    """`count` made-up rungs, each better than the one before it; the first loses the pole at step 18."""
+    return {
+        rung: {
+            seed: evaluation(
+                1.6 * 0.75**i * (1 + 0.12 * seed), 43 + 48 * i + 5 * seed, 52_000 + 31_000 * i, None if i else 18
+            )
+            for seed in range(seeds)
+        }
+        for i, rung in enumerate(RUNGS[:count])
+    }
+
+
+def references():
+    exact, repeat = evaluation(0.25), evaluation(0.9)
+    for one in (exact, repeat):
+        one.update({"return": None, "cost": {}})
+    upright = {
+        protocol: {"theta": np.linspace(2, 6, horizon).tolist(), "steps_2": 1}
+        for protocol, horizon in (("replayed", 50), ("intervened", 20))
+    }
+    return {"exact physics": exact, "repeat the last frame": repeat, "constant upright": upright}
+
+
+@pytest.fixture
+def figure():
+    return LadderFigure(ladder(), references(), names={"autoencoder_mlp": "one frame"}, title="The ladder")
+
+
+def test_it_opens_with_the_angle_error_of_every_rung_under_coin_tosses_at_step_15(figure):
+    assert (figure.metric, figure.protocol, figure.step) == ("theta", "intervened", 15)
+    assert figure.shown == list(RUNGS[:4]) and figure.horizon == 20
+
+
+def test_a_curve_is_the_median_over_seeds_and_its_range(figure):
+    seeds = [one["intervened"]["theta"][14] for one in ladder()["two_frame"].values()]
+    assert np.allclose(figure.spread("two_frame"), [np.median(seeds), min(seeds), max(seeds)], rtol=1e-3)
+    one = references()["exact physics"]["intervened"]["theta"][14]
+    assert np.allclose(figure.spread("exact physics"), one, rtol=1e-3)
+
+
+def test_a_seed_that_lost_the_pole_counts_as_the_worst_and_not_as_missing():
+    rungs = ladder(1)
+    for seed, value in enumerate((3.0, None, 1.0)):
+        rungs["autoencoder_mlp"][seed]["intervened"]["theta"][9] = value
+        rungs["autoencoder_mlp"][seed]["intervened"]["skill"][9] = None if value is None else 1 - value / 9
+    figure = LadderFigure(rungs, step=10)
+    assert figure.spread("autoencoder_mlp") == [3, 1, None]
+    figure.metric = "skill"
+    _, worst, best = figure.spread("autoencoder_mlp")
+    assert worst is None and best == pytest.approx(0.889, abs=1e-3)
+
+
+def test_a_seed_that_never_leaves_the_truth_counts_as_the_longest(figure):
+    rungs = ladder(1)
+    for seed, value in enumerate((30, None, None)):
+        rungs["autoencoder_mlp"][seed]["replayed"]["steps_2"] = value
+    figure = LadderFigure(rungs, metric="steps_2", protocol="replayed")
+    assert figure.spread("autoencoder_mlp") == [None, 30, None]
+    assert figure.dots["replayed"]["steps_2"]["autoencoder_mlp"] == [30, None, None]
+
+
+def test_what_no_rung_has_is_not_offered():
+    rungs = ladder(2)
+    for seeds in rungs.values():
+        for one in seeds.values():
+            one["return"] = None
+            del one["replayed"]["pixels"], one["intervened"]["pixels"], one["cost"]["seconds"]
+    assert set(METRICS) - {key for key, _ in LadderFigure(rungs).metrics} == {"return", "pixels", "seconds"}
+
+
+def test_a_step_beyond_the_shorter_protocol_shows_its_last(figure):
+    figure.step = 40
+    assert figure.spread("two_frame")[0] == figure.values["intervened"]["theta"]["two_frame"][0][19]
+    figure.protocol = "replayed"
+    assert figure.spread("two_frame")[0] == figure.values["replayed"]["theta"]["two_frame"][0][39]
+
+
+def test_errors_double_in_the_steps_that_physics_says(figure):
+    assert figure.doubling == doubling_steps() == pytest.approx(np.log(2) / growth_rate(), abs=1e-3)
+    assert LadderFigure(ladder(1), doubling=7).doubling == 7
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "message"),
+    [
+        ("metric", "beauty", "metric is 'beauty'; expected one of theta, x,"),
+        ("protocol", "dreamt", "protocol is 'dreamt'; expected one of intervened, replayed"),
+        ("shown", ["two_frame", "three_frame"], "shown names 'three_frame', which is not a rung; expected some of"),
+        ("step", 51, "step is 51; expected a whole number from 1 to 50"),
+        ("step", 0, "step is 0"),
+    ],
+)
+def test_refuses_what_is_not_there_and_stays_as_it_was(figure, trait, value, message):
+    before = getattr(figure, trait)
+    with pytest.raises(ValueError, match=message):
+        setattr(figure, trait, value)
+    assert getattr(figure, trait) == before
+
+
+def flat(numbers):
+    return [one for part in numbers for one in (flat(part) if isinstance(part, list) else [part])]
+
+
+def test_every_axis_holds_all_values_between_its_ends(figure):
+    for protocol, _, _, _ in figure.protocols:
+        for key, parts in figure.values[protocol].items():
+            ticks = figure.axes[protocol][key]
+            known = [value for value in flat([*parts.values()]) if value is not None]
+            lowest = max(min(known), max(known) / 3000) if METRICS[key].log else max(min(known), -1)
+            assert ticks == sorted(ticks) and ticks[0] <= lowest and max(known) <= ticks[-1], (protocol, key)
+            assert 2 <= len(ticks) <= 12 and not (METRICS[key].log and ticks[0] <= 0), (protocol, key)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1, 1e4])
+def test_an_axis_is_found_for_small_and_large_errors(scale):
+    rungs = ladder(2)
+    for one in (one for seeds in rungs.values() for one in seeds.values()):
+        one["intervened"]["pixels"] = [scale * value for value in one["intervened"]["pixels"]]
+    ticks = LadderFigure(rungs).axes["intervened"]["pixels"]
+    assert 0 < ticks[0] < ticks[-1] < 100 * ticks[0]
+
+
+def test_shown_rungs_stand_in_the_ladders_order(figure):
+    figure.shown = ["noise_robust", "autoencoder_mlp"]
+    assert figure.shown == ["autoencoder_mlp", "noise_robust"]
+
+
+def broken(change):
+    rungs = ladder(2)
+    change(rungs)
+    return rungs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rungs": {}}, "rungs is empty; expected"),
+        ({"rungs": {"a": {}}}, "rung 'a' has no seeds; expected"),
+        ({"rungs": {"a": evaluation(1)}}, "rung 'a' is one evaluation; .* write {0: evaluation}"),
+        ({"rungs": {"a": {0: 3}}}, "an evaluation of 'a' is a int; expected a dict"),
+        ({"rungs": {"a": {0: {"replayed": curves(1, 50)}}}}, "'a' has no 'intervened' part"),
+        ({"rungs": {f"rung {i}": {0: evaluation(1)} for i in range(11)}}, "11 rungs and 0 references; .* at most 10"),
+        ({"references": {"two_frame": evaluation(1)}}, "'two_frame' is a rung and a reference"),
+        ({"names": {"three_frame": "x"}}, "names has 'three_frame', which is no rung"),
+        ({"doubling": 0}, "doubling is 0; expected"),
+        ({"metric": "pixel"}, "metric is 'pixel'"),
+        (
+            {"rungs": broken(lambda rungs: rungs["two_frame"][1]["intervened"]["x"].pop())},
+            r"'two_frame' has 19 steps of x \(intervened\); expected 20",
+        ),
+        (
+            {"rungs": broken(lambda rungs: rungs["two_frame"][1]["cost"].update(seconds="long"))},
+            "seconds of 'two_frame' is 'long'; expected numbers",
+        ),
+        (
+            {"rungs": broken(lambda rungs: rungs["two_frame"][1]["cost"].update(seconds=[1, 2]))},
+            r"seconds of 'two_frame' has shape \(2,\); expected one number",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named(arguments, message):
+    with pytest.raises((ValueError, traitlets.TraitError), match=message):
+        LadderFigure(**{"rungs": ladder(2)} | arguments)
+
+
+def test_its_input_is_left_as_it_was():
+    rungs, others = ladder(2), references()
+    before = copy.deepcopy((rungs, others))
+    LadderFigure(rungs, others)
+    ladder_table(rungs, others)
+    assert (rungs, others) == before
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_still_picture_tells_every_shown_value_in_words(figure, metric):
+    figure.metric = metric
+    figure.shown = ["autoencoder_mlp", "two_frame"]
+    html = figure.still().data
+    alt = re.search(r'alt="([^"]*)"', html)[1]
+    assert METRICS[metric].label in alt and "one frame" in alt and "multi_step" not in alt
+    middle = figure.spread("two_frame")[0]
+    spoken = float(re.search(r"two_frame ([\u2212\d.,]+)", alt)[1].replace("\u2212", "-").replace(",", ""))
+    assert spoken == pytest.approx(middle, rel=0.02, abs=0.06)
+
+
+def test_the_still_picture_is_always_the_same_bytes(figure):
+    assert figure.still().data == figure.still().data
+
+
+def test_the_table_has_a_row_for_each_rung_and_reference():
+    header, rows = ladder_table(ladder(), references(), {"autoencoder_mlp": "one frame"})
+    assert [row[0] for row in rows] == ["one frame", *RUNGS[1:4], *references()]
+    assert {len(row) for row in rows} == {len(header)}
+    row = dict(zip(header, rows[1]))
+    seeds = [one["intervened"]["theta"][14] for one in ladder()["two_frame"].values()]
+    wanted = f"{np.median(seeds):.2f}\u00b0 ({min(seeds):.2f}\u2013{max(seeds):.2f})"
+    assert row["angle error at step 15, coin tosses"] == wanted
+    steps = sorted(one["replayed"]["steps_2"] for one in ladder()["two_frame"].values())
+    assert row["steps to 2 degrees, recorded actions"] == f"{steps[1]} ({steps[0]}\u2013{steps[2]}), 25 % censored"
+    assert row["the same in doubling times"].startswith(f"{steps[1] / doubling_steps():.1f}".rstrip("0").rstrip("."))
+    assert row["parameters"] == "83,000" and row["return of a controller"] == "96 (91\u2013101)"
+    assert dict(zip(header, rows[-1]))["return of a controller"] == "\u2013"
+    assert dict(zip(header, rows[0]))["angle error at step 20, coin tosses"] == "no pole"
+
+
+def test_equal_content_gets_names_of_its_own():
+    one, two = LadderFigure(ladder(1)), LadderFigure(ladder(1))
+    assert one.model_id != two.model_id and repr(one) == "LadderFigure()"
