@@ -27,7 +27,7 @@ from ..keeping.artifacts import (
     ship,
 )
 from ..models.training import one_thread
-from ..world.cartpole import growth_rate, sign_theta_and_velocity
+from ..world.worlds import CARTPOLE
 from . import drift, references
 
 SEEDS = 3  # training seeds of each rung and experiment, encoder included
@@ -96,7 +96,7 @@ def windows(stride=10):
 def played(model, seed, games=100):
     """Clone the expert who knows angle and velocity on a model's belief, and let the clone play."""
     splits = [load_episodes("mixed", split) for split in ("train", "validation")]
-    controller, history = controllers.clone_on_belief(model, sign_theta_and_velocity, *splits, seed=seed)
+    controller, history = controllers.clone_on_belief(model, CARTPOLE.expert, *splits, seed=seed)
     steps, _ = controllers.belief_returns(model, controller.act, games)
     return {
         "return": [round(value, 1) for value in controllers.mean_interval(steps)],
@@ -192,7 +192,7 @@ def spread(evaluations, figure):
 
 def table():
     """Return the ladder as text: medians over seeds of what matters most."""
-    found, doubling = figures(), np.log(2) / growth_rate()
+    found, doubling = figures(), np.log(2) / CARTPOLE.growth_rate()
     rows = [("", "pole error pushed by a coin, deg at step", "replayed:", "in", "return of a", "trained", "seconds to")]
     rows += [("", "    5     10     15     20", "steps to 2", "doublings", "controller", "numbers", "train")]
     for name, seeds in (found["rungs"] | {name: {0: one} for name, one in found["references"].items()}).items():

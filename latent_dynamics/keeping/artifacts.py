@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import torch
 
-from ..data.collection import collect, draw
+from ..data.collection import collect
 from ..data.episodes import SPLITS, Episodes
 from ..models import Autoencoder, AutoencoderMLP, MultiStep, NoiseRobust, PositionVelocity, Recurrent, TwoFrame
 from ..models.training import Budget, seeded, train
 from ..world.preprocessing import COLOUR, DEFAULT, RAW, from_bytes
+from ..world.rendering import draw
 from . import shipping, store
 
 RECIPES = {  # raise a number when its code changes

@@ -65,7 +65,7 @@ def limits():
     The 1st and 99th percentiles over frames that the renderer draws of poles up to the 12 degrees at which an
     episode ends; computed once from 2,000 of them.
     """
-    from ..data.collection import draw  # only here: the reader itself needs no renderer
+    from .rendering import draw  # only here: the reader itself needs no renderer
 
     rng = np.random.default_rng(0)
     states = np.zeros((2000, 4))

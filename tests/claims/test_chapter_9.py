@@ -6,7 +6,8 @@ import torch
 
 import latent_dynamics as ld
 from latent_dynamics import controllers, drift, references
-from latent_dynamics.world.cartpole import TIME_STEP, sign_theta_and_velocity, simulate
+from latent_dynamics.world.cartpole import TIME_STEP, sign_theta_and_velocity
+from latent_dynamics.world.worlds import CARTPOLE
 
 pytestmark = pytest.mark.claims
 
@@ -180,7 +181,7 @@ def test_the_start_limits_it_and_not_the_mechanics(best, look, windows):
     truth = windows.states[:, 0]
     q, v = _with_one(truth[:, [0, 2]]) @ look, TIME_STEP * truth[:, [1, 3]] @ look[:2]
     latent = torch.cat([q, v, torch.zeros(len(q), best.state_size - 4)], 1).float()
-    start = _error(simulate(_to_states(belief, look), windows.actions), windows)
+    start = _error(CARTPOLE.simulate(_to_states(belief, look), windows.actions), windows)
     mechanics = _error(_to_states(best.imagine(latent, windows.actions), look), windows)
     assert start > mechanics
     untouched = best.imagine(latent, 1 - windows.actions)  # the control: wrong pushes
@@ -228,7 +229,7 @@ def test_the_rule_forgives_a_threshold_that_is_off_by_a_fraction_of_a_degree_but
     lost = {}
     for delta in (0.3, 4.0):  # degrees; a smooth controller would leave the track with the first
         now, up = controllers.first_states(30, 10_000), torch.ones(30, dtype=torch.bool)
-        for _ in range(controllers.TIME_LIMIT):
+        for _ in range(CARTPOLE.time_limit):
             leaning = now - torch.tensor([0, 0, np.radians(delta), 0])
             now = ld.cartpole.step(now, sign_theta_and_velocity(leaning))
             up &= ~ld.cartpole.fallen(now)

@@ -7,10 +7,11 @@ import time
 import numpy as np
 import pytest
 
-from latent_dynamics import cartpole, collection
-from latent_dynamics.data.collection import collect, draw, play_episode
-from latent_dynamics.world.cartpole import Screen, make
-from latent_dynamics.world.preprocessing import COLOUR, RAW, preprocess, to_bytes
+from latent_dynamics import policies
+from latent_dynamics.data.collection import collect, play_episode
+from latent_dynamics.world.cartpole import make
+from latent_dynamics.world.preprocessing import COLOUR, DEFAULT, RAW, preprocess, to_bytes
+from latent_dynamics.world.rendering import Screen, draw
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_replaying_the_recorded_actions_gives_every_recorded_frame_state_reward_
 
 
 def test_the_time_limit_truncates_and_does_not_terminate(env, monkeypatch):
-    monkeypatch.setitem(cartpole.POLICIES, "expert", lambda rng: lambda s: int(cartpole.sign_theta_and_velocity(s)))
+    monkeypatch.setitem(policies.POLICIES, "expert", lambda _, world: lambda s: int(world.expert(s)))
     episode = play_episode(0, 0, "expert")
     assert len(episode["actions"]) == 500 and len(episode["frames"]) == 501
     assert episode["truncated"][-1] and not episode["terminated"].any()
@@ -95,7 +96,7 @@ def test_asking_for_more_data_begins_with_the_same_episodes(random_episodes):
     assert np.array_equal(more.frames[: len(random_episodes.frames)], random_episodes.frames)
 
 
-@pytest.mark.parametrize("view", [collection.DEFAULT, COLOUR, RAW], ids=["gray", "colour", "raw"])
+@pytest.mark.parametrize("view", [DEFAULT, COLOUR, RAW], ids=["gray", "colour", "raw"])
 def test_the_surface_read_gives_the_bytes_of_preprocessing_the_rendered_frame(env, view):
     screen = Screen()
     for state in extreme_states():

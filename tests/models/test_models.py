@@ -4,7 +4,6 @@ import pytest
 import torch
 from awake import awake
 
-from latent_dynamics.data.collection import draw
 from latent_dynamics.judging.references import (
     ConstantUpright,
     ExactPhysics,
@@ -16,6 +15,7 @@ from latent_dynamics.keeping.artifacts import LADDER
 from latent_dynamics.models import Autoencoder, AutoencoderMLP
 from latent_dynamics.models.autoencoder import ARCHITECTURES
 from latent_dynamics.models.training import Budget, train
+from latent_dynamics.world.rendering import draw
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics.data.collection import draw
 from latent_dynamics.judging.references import untrained
 from latent_dynamics.models import PositionVelocity
 from latent_dynamics.models.position_velocity import CONTEXT
 from latent_dynamics.models.training import Budget, seeded, train
+from latent_dynamics.world.rendering import draw
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from latent_dynamics import reader
-from latent_dynamics.data.collection import draw
 from latent_dynamics.world.reader import degrees, read
+from latent_dynamics.world.rendering import draw
 
 
 @pytest.fixture(scope="module")

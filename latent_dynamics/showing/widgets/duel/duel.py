@@ -13,9 +13,9 @@ import traitlets as t
 from matplotlib.figure import Figure
 
 from latent_dynamics.acting.controllers import TIME_LIMIT
-from latent_dynamics.data.collection import draw
 from latent_dynamics.world.cartpole import fallen, step
 from latent_dynamics.world.preprocessing import from_bytes
+from latent_dynamics.world.rendering import draw
 
 from ...page.page_model import page_function, rounded
 from ..base import BookWidget, noscript_figure, source
