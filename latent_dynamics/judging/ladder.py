@@ -105,8 +105,8 @@ def played(model, seed, games=100):
 
 
 def cost(model, batch=100, steps=50):
-    """What a rung costs: parameters (without the shared encoder), seconds of training, steps imagined a second."""
-    own = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("autoencoder."))
+    """What a rung costs: parameters (without the shared eyes), seconds of training, steps imagined a second."""
+    own = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("eyes."))
     seen = torch.ones(batch, 2, *model.frame_shape)
     actions = torch.zeros(batch, steps, dtype=torch.int64)
     with torch.no_grad(), one_thread():

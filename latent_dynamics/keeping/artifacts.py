@@ -15,7 +15,16 @@ import torch
 
 from ..data.collection import collect
 from ..data.episodes import SPLITS, Episodes
-from ..models import Autoencoder, AutoencoderMLP, MultiStep, NoiseRobust, PositionVelocity, Recurrent, TwoFrame
+from ..models import (
+    Autoencoder,
+    AutoencoderMLP,
+    BalanceEyes,
+    MultiStep,
+    NoiseRobust,
+    PositionVelocity,
+    Recurrent,
+    TwoFrame,
+)
 from ..models.training import Budget, seeded, train
 from ..world.preprocessing import COLOUR, DEFAULT, RAW, from_bytes
 from ..world.rendering import draw
@@ -23,7 +32,7 @@ from . import shipping, store
 
 RECIPES = {  # raise a number when its code changes
     "episodes": 1, "frames": 1, "autoencoder": 3, "autoencoder_mlp": 3, "two_frame": 2, "multi_step": 2,
-    "noise_robust": 2, "recurrent": 2, "best": 3,
+    "noise_robust": 2, "recurrent": 2, "best": 3, "balance_eyes": 1,
 }  # fmt: skip
 STEPS = {"random": 8_000, "mixed": 20_000}  # transitions of each data set
 VIEWS = {"raw": RAW, "cropped": COLOUR, "cropped gray": DEFAULT}
@@ -149,6 +158,35 @@ def load_autoencoder(settings=None, seed=None, **changes):
     return _restore(model, arrays), _history(arrays), meta["seconds"]
 
 
+# The eyes of world models
+
+
+def load_balance_eyes(data="mixed", seed=None):
+    """Load the eyes that read two positions by the balance of ink, and their pen; trained on first use."""
+    seed = default_seed() if seed is None else seed
+    with seeded(seed):
+        eyes = BalanceEyes()
+    label = f"balance_eyes-{data}-seed{seed}"
+
+    def make():
+        return _arrays(eyes, _learned(eyes, _splits(data), seed, label))
+
+    arrays, _ = store.kept(label, _balance_key(data, seed), make, "safetensors")
+    return _restore(eyes, arrays)
+
+
+def _balance_key(data, seed):
+    return {"recipe": RECIPES["balance_eyes"], "seed": seed, "data": _episodes_key(data, default_seed())}
+
+
+def _eyes(kind, data, seed, latent_size):
+    """Of the eyes that a model needs: all that their training depends on, and a function that loads them."""
+    if kind == "balance":
+        return _balance_key(data, seed), lambda: load_balance_eyes(data, seed)
+    settings = AutoencoderSettings(data=data, latent_size=latent_size)
+    return _autoencoder_key(settings, seed), lambda: load_autoencoder(settings, seed)[0]
+
+
 # World models
 
 
@@ -170,7 +208,7 @@ def load_model(name="autoencoder_mlp", seed=None, data="mixed", encoder_seed=Non
 
 
 def _untrained(name, seed, data, encoder_seed, settings):
-    """The model before training, the key of all that it will depend on, and its eyes: (settings, seed) or None."""
+    """The model before training, the key of all that it will depend on, and what loads its eyes, if it needs any."""
     _choose(name, LADDER, "model")
     _choose(data, STEPS, "data set")
     seed = default_seed() if seed is None else seed
@@ -179,11 +217,11 @@ def _untrained(name, seed, data, encoder_seed, settings):
     with seeded(seed):
         model = LADDER[name](**settings)
     key = {"recipe": RECIPES[name], "settings": settings, "seed": seed, "data": _episodes_key(data, default_seed())}
-    if not hasattr(model, "autoencoder"):
+    if model.needs_eyes is None:
         return model, key, None
-    eyes = AutoencoderSettings(data=data, latent_size=settings.get("latent_size", 8))
     eyes_seed = seed if encoder_seed is None else encoder_seed
-    return model, key | {"autoencoder": _autoencoder_key(eyes, eyes_seed)}, (eyes, eyes_seed)
+    eyes_key, load = _eyes(model.needs_eyes, data, eyes_seed, model.eyes.size)
+    return model, key | {"eyes": eyes_key}, load
 
 
 def _usual(kind):
@@ -195,18 +233,28 @@ def _usual(kind):
     return found
 
 
-def _taught(model, key, eyes, label):
-    """Train a model, lesson by lesson; where it has eyes, these have been trained before, and stay as they are."""
-    if eyes:
-        model.autoencoder.load_state_dict(load_autoencoder(*eyes)[0].state_dict())
-        model.autoencoder.requires_grad_(False)
-    splits = [load_episodes(key["data"]["policy"], split) for split in ("train", "validation")]
+def _taught(model, key, load_eyes, label):
+    """Train a model; where it needs eyes, these have been trained before, and stay as they are."""
+    if load_eyes:
+        model.eyes.load_state_dict(load_eyes().state_dict())
+        model.eyes.requires_grad_(False)
+    return _arrays(model, _learned(model, _splits(key["data"]["policy"]), key["seed"], label))
+
+
+def _splits(data):
+    return [load_episodes(data, split) for split in ("train", "validation")]
+
+
+def _learned(model, splits, seed, label):
+    """Train a model lesson by lesson; returns its history."""
     history = {}
     for lesson in model.lessons(*splits):
         said = f"{label}: {lesson.name}" if lesson.name else label
-        curves = train(model, lesson.loss, lesson.data, lesson.validation, lesson.budget, key["seed"], said)
+        curves = train(
+            model, lesson.loss, lesson.data, lesson.validation, lesson.budget, seed, said, after_step=lesson.after_step
+        )
         history |= {f"{lesson.name} {name}".strip(): curve for name, curve in curves.items()}
-    return _arrays(model, history)
+    return history
 
 
 def model_key(name, seed=None, data="mixed", encoder_seed=None, **settings):

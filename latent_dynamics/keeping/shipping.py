@@ -15,7 +15,7 @@ from .store import write_whole
 
 FOLDER = Path(__file__).parent / "shipped"
 METRICS = FOLDER / "metrics.json"
-SHARED = "weights/autoencoder."  # what such weights are called in each rung
+SHARED = "weights/eyes."  # what such weights are called in each rung
 given = {}  # what this process has taken from here: {name: seconds that its training took}
 
 

@@ -14,10 +14,13 @@ class WorldModel(nn.Module):
 
     A subclass sets `state_size` (D) and `frame_shape` (H, W), and defines `filter`, `imagine` and `decode`; or `decode`
     and the four functions of a single step, `see`, `begin`, `update` and `step`, of which `filter` and `imagine` are
-    made here. A model that has them can be sent to a page, which then needs no Python to dream with it.
+    made here. A model that has them can be sent to a page, which then needs no Python to dream with it. A model that
+    looks through eyes which are trained on their own (models/eyes.py) says which in `needs_eyes`, and keeps such in
+    `eyes`.
     """
 
     state_size: int
+    needs_eyes: str | None = None  # "autoencoder", "balance", or its own way of seeing
     frame_shape: tuple = (32, 100)
 
     def filter(self, frames, actions):

@@ -7,7 +7,7 @@ import torch
 from latent_dynamics.judging.references import untrained
 from latent_dynamics.models import PositionVelocity
 from latent_dynamics.models.position_velocity import CONTEXT
-from latent_dynamics.models.training import Budget, seeded, train
+from latent_dynamics.models.training import seeded
 from latent_dynamics.world.rendering import draw
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -31,8 +31,7 @@ def scenes():
 def eyes(scenes):
     """An untrained PositionVelocity whose eyes were fitted to the first 240 scenes."""
     model = untrained(PositionVelocity)
-    with torch.no_grad():
-        model.fit_eyes(scenes[1][:240])
+    model.eyes.fit(scenes[1][:240])
     return model
 
 
@@ -155,20 +154,6 @@ def test_a_frame_that_hides_something_teaches_nothing(at):
 
     assert loss(0, 5) == loss(0, 0)
     assert loss(1, 5) != loss(1, 0)
-
-
-def test_strips_draw_what_they_were_fitted_to(eyes, scenes):
-    model, frames = untrained(PositionVelocity), scenes[1]
-    model.load_state_dict(eyes.state_dict())
-    with torch.no_grad():
-        q = model.see(frames)[:, :2]
-    data, held_out = ((q[rows], frames[rows], torch.zeros(len(q[rows]))) for rows in (slice(240), slice(240, 360)))
-    train(model, model.picture_loss, data, held_out, Budget(6, 16, 2e-2), bar=False)
-    with torch.no_grad():
-        drawn = model.decode(torch.cat([q[240:], torch.zeros(120, model.state_size - 2)], 1))
-    mean_only = (frames[240:] - frames[:240].mean(0)).square().mean()
-    assert (drawn - frames[240:]).square().mean() < 0.15 * mean_only
-    assert (model.decode(torch.randn(5, model.state_size)) - 0.5).abs().max() <= 0.5
 
 
 @pytest.mark.parametrize("bad", [{"horizon": 0}, {"remembers": 1}])

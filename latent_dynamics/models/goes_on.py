@@ -1,0 +1,64 @@
+"""Whether the episode goes on: what every rung learns last, from each transition once.
+
+The states that it learns from are those that it will be asked about: what the filter believes when the step has been
+seen, and what a dream of some steps leads to. Learned from windows instead, an interior step would stand up to thirty
+times for each end, and ends would be believed in far too rarely.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .training import Budget, Lesson
+
+DREAMT = 5  # steps of the dreams whose last states it learns from
+ENDS = Budget(epochs=20, batch_size=128, learning_rate=5e-3)
+
+
+def goes_on_net(size):
+    """Make what tells from `size` numbers whether the episode goes on: a logit."""
+    return nn.Sequential(nn.Linear(size, 32), nn.ReLU(), nn.Linear(32, 1))
+
+
+def goes_on_lesson(model, splits, codes):
+    """Return the lesson in which `model.goes_on_logit` is learned, when all else has been.
+
+    splits: Episodes for training and for validation; codes: what the model sees in each, (F, C).
+    """
+
+    def loss(states, terminated):
+        return {"loss": F.binary_cross_entropy_with_logits(model.goes_on_logit(states), 1 - terminated)}
+
+    return Lesson(loss, *(arrivals(model, *part) for part in zip(splits, codes, strict=True)), ENDS, "goes on")
+
+
+@torch.no_grad()
+def arrivals(model, episodes, codes):
+    """Return the states in which each transition arrives, (M, D), and whether the episode ended there, (M,).
+
+    Each of the steps once as it is believed when its frame has been seen, and once, where there is room for a dream
+    before it, as it is dreamt.
+    """
+    beliefs, ended = filtered(model, episodes, codes), torch.from_numpy(episodes.terminated).float()
+    states, labels = [beliefs[episodes.before + 1]], [ended]
+    if episodes.lengths.max() >= DREAMT:
+        frame, step, _ = episodes.window_starts(DREAMT)
+        actions = torch.from_numpy(episodes.actions[step[:, None] + range(DREAMT)])
+        states.append(model.imagine(beliefs[frame], actions)[:, -1])
+        labels.append(ended[step + DREAMT - 1])
+    return torch.cat(states), torch.cat(labels)
+
+
+@torch.no_grad()
+def filtered(model, episodes, codes):
+    """Return what the model believes after each frame of whole episodes: codes (F, C) -> (F, D)."""
+    frame, step = episodes.first_frames, episodes.first_steps
+    first = model.begin(codes[frame])  # (E, D)
+    beliefs = first.new_empty(len(codes), first.shape[1])
+    beliefs[frame] = first
+    actions = torch.from_numpy(episodes.actions)
+    for t in range(episodes.lengths.max()):
+        going = episodes.lengths > t
+        now, pushed = frame[going] + t, actions[step[going] + t]
+        beliefs[now + 1] = model.update(beliefs[now], pushed, codes[now + 1])
+    return beliefs
