@@ -1,6 +1,6 @@
 """The rooms of the package and what they take from each other: the drawing in CONTRIBUTING, made from the imports.
 
-`python -m latent_dynamics rooms` draws it again. A test holds it to the code, and the imports to the order of the rooms.
+`python -m latent_dynamics rooms` draws it again. A test holds it to the code, and the imports to the rooms' order.
 """
 
 import ast

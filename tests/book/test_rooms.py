@@ -26,7 +26,8 @@ def test_no_two_files_take_from_each_other():
 
 def test_the_drawing_in_contributing_is_that_of_today():
     assert "book/static/rooms.svg" in (ROOT / "CONTRIBUTING.md").read_text("utf8")
-    assert (ROOT / "book" / "static" / "rooms.svg").read_text("utf8") == rooms.drawing(), "python -m latent_dynamics rooms"
+    drawn = (ROOT / "book" / "static" / "rooms.svg").read_text("utf8")
+    assert drawn == rooms.drawing(), "draw it again: python -m latent_dynamics rooms"
 
 
 @pytest.fixture
@@ -40,7 +41,11 @@ def house(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["from ..judging.drift import judge", "from ..judging import drift", "from latent_dynamics.judging.drift import judge"],
+    [
+        "from ..judging.drift import judge",
+        "from ..judging import drift",
+        "from latent_dynamics.judging.drift import judge",
+    ],
 )
 def test_an_import_upward_is_found(house, line):
     (house / "judging" / "drift.py").write_text("def judge(): pass\n")
