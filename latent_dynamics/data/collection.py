@@ -4,17 +4,14 @@ Each episode has its own random stream, made from the data set's seed and the ep
 are the same whatever the number of processes that play them.
 """
 
-import os
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 from tqdm import tqdm
 
 from ..world.cartpole import POLICIES, Screen, make
 from ..world.preprocessing import DEFAULT, to_bytes
+from ..world.processes import pool
 from .episodes import Episodes
 
 EPISODES_AT_ONCE = 32  # handed out together; also what is collected beyond the wanted number, at most
@@ -44,7 +41,7 @@ def play_episode(seed, number, policy):
 def collect(policy, steps, seed=0, workers=None):
     """Play episodes 0, 1, 2, ... until they hold at least `steps` transitions.
 
-    policy: "random" or "mixed"; workers: processes (default: one a core). Returns Episodes.
+    policy: "random" or "mixed"; workers: processes (default: as many as pay). Returns Episodes.
     Raises ValueError for an unknown policy or a step count below 1.
     """
     if policy not in POLICIES:
@@ -52,7 +49,7 @@ def collect(policy, steps, seed=0, workers=None):
     if steps < 1:
         raise ValueError(f"asked for {steps} transitions; ask for at least 1")
     played, have = [], 0
-    with tqdm(total=steps, desc=f"collecting {policy}", unit=" steps") as bar, _pool(workers) as run:
+    with tqdm(total=steps, desc=f"collecting {policy}", unit=" steps") as bar, pool(workers, steps) as run:
         while have < steps:
             numbers = range(len(played), len(played) + EPISODES_AT_ONCE)
             for episode in run(partial(play_episode, seed, policy=policy), numbers):
@@ -72,7 +69,7 @@ def draw(states, view=DEFAULT, workers=None):
     if len(flat) == 0:
         return np.zeros((*states.shape[:-1], *view.shape), np.uint8)
     parts = np.array_split(flat, max(1, len(flat) // 512))
-    with _pool(workers if len(parts) > 8 else 1) as run:
+    with pool(workers, len(flat)) as run:
         frames = np.concatenate(list(run(partial(_draw_some, view=view), parts)))
     return frames.reshape(*states.shape[:-1], *view.shape)
 
@@ -89,28 +86,3 @@ def _screen():
     if not _SCREENS:
         _SCREENS.append(Screen())
     return _SCREENS[0]
-
-
-class _pool:
-    """Gives `run(function, items)`: map over processes, or plainly in this one when there is only one worker.
-
-    Processes are spawned, not forked: a fork of a process that runs torch's threads can hang.
-    """
-
-    def __init__(self, workers):
-        self.workers = workers or os.cpu_count() or 1
-
-    def __enter__(self):
-        if self.workers == 1:
-            return map
-        self.executor = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"))
-        return partial(self.executor.map, chunksize=2)
-
-    def __exit__(self, kind, error, _):
-        if self.workers > 1:
-            self.executor.shutdown(cancel_futures=True)
-        if kind is BrokenProcessPool:
-            raise RuntimeError(
-                "the processes that draw frames could not be started. In a script, put what it does under "
-                '`if __name__ == "__main__":`, because each of them imports the script; or ask for workers=1.'
-            ) from error
