@@ -18,7 +18,7 @@ _ROOMS = {  # a file is called by its short name: ld.drift is judging/drift.py
     "data": ("collection", "episodes"),
     "models": ("training", "world_model"),
     "acting": ("controllers",),
-    "keeping": ("artifacts", "shipping", "store"),
+    "keeping": ("artifacts", "recorded", "store"),
     "judging": ("drift", "ladder", "probes", "references", "rollout"),
     "showing": ("pages", "plotting", "widgets"),
     "workshop": ("bench",),

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("*.py", "*.js", "*.css")  # of the package: what a notebook's outputs depend on, unseen by jupyter-cache
 INSTALL = 'pip install -c constraints.txt -e ".[book,test]"'
 
 
@@ -82,16 +82,16 @@ def book(options=None, root=ROOT) -> int:
 class Stamp:
     """What the outputs in jupyter-cache were made with: it compares notebooks only, so package and weights are on us.
 
-    Kept beside the cache, as JSON: the hash of the package's sources when the last build began, and the hash of every
-    artifact when it ended.
+    Kept beside the cache, as JSON: the fingerprint of the package when the last build began, and the checksum of every
+    artifact when it ended, kept or shipped.
     """
 
     def __init__(self, root):
         from latent_dynamics import store
 
-        self.build, self.store = root / "_build", store
+        self.build, self.store, self.shipped = root / "_build", store, root / "latent_dynamics" / "keeping" / "shipped"
         self.path = self.build / ".latent_dynamics.json"
-        self.package = _hash_of_package(root / "latent_dynamics")
+        self.package = _fingerprint_of_package(root)
 
     def forget_what_is_out_of_date(self):
         """Remove the outputs of earlier builds, with a line that says why, unless what made them is unchanged."""
@@ -117,18 +117,27 @@ class Stamp:
         return f"changed or missing in {self.store.folder()}: {', '.join(changed)}" if changed else None
 
     def artifacts(self):
-        return {path.name: self.store.fingerprint(path) for path in self.store.files()}
+        figures = (self.shipped / "figures").glob("*.json")
+        paths = [*self.store.files(), *self.store.files(self.shipped), *figures]
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
     def write(self, state):
         self.build.mkdir(exist_ok=True)
         self.path.write_text(json.dumps({"state": state, "package": self.package, "artifacts": self.artifacts()}))
 
 
-def _hash_of_package(folder):
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in SOURCES for path in folder.rglob(pattern)):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+def _fingerprint_of_package(root):
+    """The hash of the package's source without comments and layout; of the very text, where a notebook shows some."""
+    from latent_dynamics.keeping.fingerprint import shape_of
+
+    notebooks = "".join(path.read_text(encoding="utf8") for path in sorted(root.glob("book/*.ipynb")))
+    shown = set(".".join(re.findall(r"\bsource\(([\w.]+)\)", notebooks)).split("."))
+    parts = []
+    for path in sorted(path for kind in ("py", "js", "css") for path in (root / "latent_dynamics").rglob(f"*.{kind}")):
+        text = path.read_text(encoding="utf8")
+        as_it_is = path.suffix != ".py" or shown & set(re.findall(r"^(?:def|class) (\w+)", text, re.MULTILINE))
+        parts.append([path.relative_to(root).as_posix(), text if as_it_is else shape_of(text)])
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _print_costs(root, start):
@@ -212,7 +221,10 @@ def ladder(options) -> int:
     from latent_dynamics import ladder
 
     print(ladder.table())
-    return 0
+    stale = ladder.stale()
+    if stale:
+        print("\n".join(["", *stale, "The table is not of today's source, settings and data: run `make train`."]))
+    return int(bool(stale))
 
 
 def train(options, root=ROOT) -> int:
@@ -222,12 +234,12 @@ def train(options, root=ROOT) -> int:
         sys.exit("What travels with the package begins with seed 0: unset LATENT_DYNAMICS_SEED, then train.")
     work = root / "_build" / "training"
     os.environ["LATENT_DYNAMICS_CACHE"] = str(work)
-    from latent_dynamics import ladder, shipping
+    from latent_dynamics import ladder, store
 
     ladder.train_all()
     shutil.rmtree(work)
-    size = sum(path.stat().st_size for path in shipping.FOLDER.iterdir()) / 1e6
-    print(f"{ladder.table()}\nWritten to {shipping.FOLDER}: {size:.1f} MB")
+    size = sum(path.stat().st_size for path in store.SHIPPED.rglob("*") if path.is_file()) / 1e6
+    print(f"{ladder.table()}\nWritten to {store.SHIPPED}: {size:.1f} MB")
     return 0
 
 
@@ -280,11 +292,8 @@ def clean(options) -> int:
     if options.artifacts:
         from latent_dynamics import store
 
-        files = store.files()
-        size = sum(path.stat().st_size for path in files) / 1e6
-        print(f"Removing {len(files)} data sets and models ({size:.1f} MB) from {store.folder()}")
-        for path in [*files, *store.folder().glob("*.lock"), *store.folder().glob("*.part")]:
-            path.unlink(missing_ok=True)
+        size = sum(path.stat().st_size for path in store.files()) / 1e6
+        print(f"Removed {len(store.clean())} data sets and models ({size:.1f} MB) from {store.folder()}")
     return 0
 
 

@@ -41,7 +41,7 @@ def play_episode(seed, number, policy, world=CARTPOLE):
 def collect(policy, steps, seed=0, workers=None, world=CARTPOLE):
     """Play episodes 0, 1, 2, ... until they hold at least `steps` transitions.
 
-    policy: "random" or "mixed"; workers: processes (default: one a core); world: World. Returns Episodes.
+    policy: "random" or "mixed"; workers: processes (default: as many as pay); world: World. Returns Episodes.
     Raises ValueError for an unknown policy or a step count below 1.
     """
     if policy not in POLICIES:
@@ -49,7 +49,7 @@ def collect(policy, steps, seed=0, workers=None, world=CARTPOLE):
     if steps < 1:
         raise ValueError(f"asked for {steps} transitions; ask for at least 1")
     played, have = [], 0
-    with tqdm(total=steps, desc=f"collecting {policy}", unit=" steps") as bar, pool(workers) as run:
+    with tqdm(total=steps, desc=f"collecting {policy}", unit=" steps") as bar, pool(workers, steps) as run:
         while have < steps:
             numbers = range(len(played), len(played) + EPISODES_AT_ONCE)
             for episode in run(partial(play_episode, seed, policy=policy, world=world), numbers):

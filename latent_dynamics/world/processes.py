@@ -1,32 +1,27 @@
 """Work that several processes share."""
 
 import os
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from functools import partial
-from multiprocessing import get_context
+from contextlib import contextmanager
+
+import joblib
+
+PAYS = 4_000  # frames to draw from which on other processes, which take seconds to start, are worth it
+IDLE = 30  # seconds after which a process without work goes; also where the one that started it was killed
 
 
-class pool:
-    """Gives `run(function, items)`: map over processes, or plainly in this one when there is only one worker.
+@contextmanager
+def pool(workers=None, frames=PAYS):
+    """Give `run(function, items)`, an iterator over the results: over processes, or plainly in this one.
 
-    Processes are spawned, not forked: a fork of a process that runs torch's threads can hang.
+    workers: how many processes; else what the environment's LATENT_DYNAMICS_WORKERS says; else one for each core that
+    this process may use, four at most, or this one alone for fewer than PAYS frames.
+    joblib's processes don't import the script that started them, as Python's own do: it need not guard what it does.
     """
-
-    def __init__(self, workers):
-        self.workers = workers or os.cpu_count() or 1
-
-    def __enter__(self):
-        if self.workers == 1:
-            return map
-        self.executor = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"))
-        return partial(self.executor.map, chunksize=2)
-
-    def __exit__(self, kind, error, _):
-        if self.workers > 1:
-            self.executor.shutdown(cancel_futures=True)
-        if kind is BrokenProcessPool:
-            raise RuntimeError(
-                "the processes that draw frames could not be started. In a script, put what it does under "
-                '`if __name__ == "__main__":`, because each of them imports the script; or ask for workers=1.'
-            ) from error
+    workers = workers or int(os.environ.get("LATENT_DYNAMICS_WORKERS") or 0)
+    workers = workers or (min(4, joblib.cpu_count()) if frames >= PAYS else 1)
+    if workers == 1:
+        yield map
+        return
+    with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1, idle_worker_timeout=IDLE):
+        parallel = joblib.Parallel(return_as="generator", batch_size=2)
+        yield lambda function, items: parallel(joblib.delayed(function)(item) for item in items)

@@ -42,7 +42,7 @@ def draw(states, view=DEFAULT, workers=None):
     if len(flat) == 0:
         return np.zeros((*states.shape[:-1], *view.shape), np.uint8)
     parts = np.array_split(flat, max(1, len(flat) // 512))
-    with pool(workers if len(parts) > 8 else 1) as run:
+    with pool(workers, len(flat)) as run:
         frames = np.concatenate(list(run(partial(_draw_some, view=view), parts)))
     return frames.reshape(*states.shape[:-1], *view.shape)
 

@@ -56,7 +56,7 @@ def test_what_was_written_is_read_again(trained):
     found = ladder.figures()
     first = artifacts.default_seed()
     assert found["recipes"] == artifacts.RECIPES | {"ladder": ladder.RECIPE}
-    assert found["rungs"]["best"][first + 1] == evaluation(2 + first)
+    assert found["rungs"]["position_velocity"][first + 1] == evaluation(2 + first)
     assert list(found["experiments"]) == list(ladder.EXPERIMENTS)
     assert found["references"] == {name: evaluation(0.5) for name in ladder.REFERENCES}
     json.dumps(found, allow_nan=False)
@@ -125,5 +125,5 @@ def test_an_experiment_is_measured_with_its_settings_and_without_games(monkeypat
     monkeypatch.setattr(ladder, "measure", lambda *task, **settings: asked.append((*task, settings)))
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     ladder._measure(("experiments", "noise 1.0", 2))
-    ladder._measure(("rungs", "best", 1))
-    assert asked == [("noise_robust", 2, {"noise": 1.0}, {"games": 0}), ("best", 1, {})]
+    ladder._measure(("rungs", "position_velocity", 1))
+    assert asked == [("noise_robust", 2, {"noise": 1.0}, {"games": 0}), ("position_velocity", 1, {})]

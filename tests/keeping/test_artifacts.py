@@ -79,7 +79,7 @@ def asked_for(monkeypatch, ask):
         (lambda: ld.load_model(), lambda: ld.load_model(predict_change=False)),
         (lambda: ld.load_model(), lambda: ld.load_model(latent_size=4)),
         (lambda: ld.load_model("multi_step"), lambda: ld.load_model("multi_step", horizon=6)),
-        (lambda: ld.load_model("best"), lambda: ld.load_model("best", data="random")),
+        (lambda: ld.load_model("position_velocity"), lambda: ld.load_model("position_velocity", data="random")),
         (lambda: artifacts.load_autoencoder(), lambda: artifacts.load_autoencoder(artifacts.COMPARISON)),
         (lambda: artifacts.load_autoencoder(), lambda: artifacts.load_autoencoder(architecture="dense")),
     ],

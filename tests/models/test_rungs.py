@@ -24,7 +24,7 @@ SMALL = {  # settings that keep a rung small, and the size of its state then
     "multi_step": ({"latent_size": 3, "hidden": 16, "horizon": 3}, 6),
     "noise_robust": ({"latent_size": 3, "hidden": 16}, 6),
     "recurrent": ({"latent_size": 3, "hidden": 8, "memory": 5, "context": 2, "horizon": 3}, 11),
-    "best": ({"hidden": 4, "remembers": 6, "horizon": 3}, 10),
+    "position_velocity": ({"hidden": 4, "remembers": 6, "horizon": 3}, 10),
 }
 every_name = pytest.mark.parametrize("name", LADDER)
 
@@ -133,7 +133,7 @@ def test_a_push_enters_no_belief_before_the_frame_that_it_leads_to(name, rungs, 
     other[:, t] = 1 - other[:, t]
     before, after = seen(rungs[name], window), seen(rungs[name], (frames, other))
     assert torch.equal(before[:, : t + 1], after[:, : t + 1])
-    if name in ("recurrent", "best"):  # the others do not ask what was pushed to see what is
+    if name in ("recurrent", "position_velocity"):  # the others do not ask what was pushed to see what is
         assert ((before[:, t + 1] - after[:, t + 1]).abs().amax(-1) > 1e-5).all()
 
 
@@ -225,7 +225,7 @@ def test_a_window_has_the_push_taken_at_each_frame_and_says_where_its_episode_wa
 @pytest.mark.parametrize("name", [name for name in LADDER if name != "autoencoder_mlp"])  # it learns transitions
 def test_training_windows_hold_what_is_seen_and_what_is_dreamt(name, rungs, splits):
     model = rungs[name]
-    seen_first = CONTEXT if name == "best" else model.context
+    seen_first = CONTEXT if name == "position_velocity" else model.context
     codes, actions, *_ = next(iter(model.lessons(*splits))).data
     assert codes.shape[1] - 1 == actions.shape[1] == seen_first + model.horizon
 

@@ -17,7 +17,7 @@ from latent_dynamics.world.cartpole import growth_rate
 
 RUNGS = (
     "autoencoder_mlp", "two_frame", "multi_step", "noise_robust", "recurrent", "state_space", "vrnn", "rssm", "jepa",
-    "best",
+    "position_velocity",
 )  # fmt: skip
 
 
