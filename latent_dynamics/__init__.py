@@ -14,7 +14,7 @@ _WHERE = {
     "model_names": "keeping.artifacts",
 }
 _ROOMS = {  # a file is called by its short name: ld.drift is judging/drift.py
-    "world": ("cartpole", "policies", "preprocessing", "reader", "rendering", "worlds"),
+    "world": ("cartpole", "closest_picture", "policies", "preprocessing", "reader", "rendering", "worlds"),
     "data": ("collection", "episodes"),
     "models": ("training", "world_model"),
     "acting": ("controllers",),

@@ -71,7 +71,7 @@ def test_confidence_is_the_controllers_probability_of_right(duel, pairs):
 @pytest.mark.parametrize(
     ("trait", "value", "message"),
     [
-        ("rule", "position_velocity", "rule is 'position_velocity'; there are controllers for 'fair', 'unfair'"),
+        ("rule", "best", "rule is 'best'; there are controllers for 'fair', 'unfair'"),
         ("start", 3, "start is 3; expected a number from 0 to 2"),
         ("step", 501, "step is 501; expected a number from -1 to 500"),
         ("speed", 100.0, "speed is 100.0; expected a number from 0.5 to 60"),
@@ -90,7 +90,7 @@ def test_refuses_what_is_not_there_and_stays_as_it_was(duel, trait, value, messa
         (lambda given: {"states": given["states"][0]}, r"state\[None\]"),
         (lambda given: {"states": given["states"] + 3}, "have fallen already"),
         (lambda given: {"controllers": {}}, "expected a pair for 'fair', for 'unfair'"),
-        (lambda given: {"controllers": {"position_velocity": given["controllers"]["fair"]}}, r"controllers are for \['position_velocity'\]"),
+        (lambda given: {"controllers": {"best": given["controllers"]["fair"]}}, r"controllers are for \['best'\]"),
         (lambda given: {"controllers": {"fair": given["controllers"]["fair"][:1]}}, "there are 1 controllers"),
         (lambda given: {"labels": ["one"]}, "labels names 1 starts; expected 3"),
         (lambda given: {"rule": "none"}, "rule is 'none'"),
