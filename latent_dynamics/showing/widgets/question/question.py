@@ -10,8 +10,7 @@ from IPython.display import HTML
 
 from ..base import BookWidget
 
-SCRIPTS = ("common.js", "question.js")
-STYLES = ("common.css", "question.css")
+STYLES = ("widgets/common.css", "widgets/question/question.css")
 
 
 class Question(BookWidget):
