@@ -12,10 +12,10 @@ from widget_page import page_of
 
 from latent_dynamics.keeping.artifacts import LADDER, load_episodes, load_model
 from latent_dynamics.models.world_model import WorldModel
+from latent_dynamics.showing.page.base import BookWidget
 from latent_dynamics.showing.page.bundle import bundle
 from latent_dynamics.showing.page.page_model import FUNCTIONS, OneStepAtATime, PageModel, exported, rounded
 from latent_dynamics.showing.page.trace import CannotBeExported
-from latent_dynamics.showing.widgets.base import BookWidget
 
 
 class Calculator(BookWidget):

@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 import pytest
+from ladders import RUNGS, ladder, references
 from open_widgets import PHONE, check_manners, opener, settle, slider_time
-from test_ladder_figure import RUNGS, ladder, references
 
 from latent_dynamics.showing.widgets.ladder_figure.ladder_figure import METRICS, LadderFigure, told
 
@@ -61,9 +61,12 @@ def test_it_opens_with_all_rungs_under_coin_tosses_at_step_15(show, figure):
     assert page.get_by_label("Step", exact=True).get_attribute("aria-valuetext") == "15 of 20"
     assert page.locator(".ld-chip input:checked").count() == 10
     words = page.locator(".ld-heard").inner_text()
-    best = told(METRICS["theta"], figure.spread("best"))
+    best = told(METRICS["theta"], figure.spread("position_velocity"))
     assert f"Step 15 of 20, coin tosses: {15 / figure.doubling:.1f} doubling times." in words
-    assert f"Closest to the truth: best, {best}; furthest: one frame" in words and "Beside them: exact physics" in words
+    assert (
+        f"Closest to the truth: position_velocity, {best}; furthest: one frame" in words
+        and "Beside them: exact physics" in words
+    )
 
 
 def test_the_legend_tells_median_and_range_at_the_step(show, figure):
@@ -79,14 +82,14 @@ def test_the_legend_tells_median_and_range_at_the_step(show, figure):
 
 def test_the_table_follows_metric_protocol_and_rungs(show, figure):
     page = show(figure)
-    assert list(table(page)["best"])[1:] == ["step 1", "step 5", "step 10", "step 15", "step 20"]
+    assert list(table(page)["position_velocity"])[1:] == ["step 1", "step 5", "step 10", "step 15", "step 20"]
     page.get_by_label("recorded actions").check()
     page.get_by_label("Metric").select_option(label=METRICS["x"].label)
     chip(page, "vrnn").locator("input").uncheck()
     settle(page)
     figure.protocol, figure.metric, figure.step = "replayed", "x", 30
     found = table(page)
-    assert list(found["best"])[-2:] == ["step 30", "step 50"]
+    assert list(found["position_velocity"])[-2:] == ["step 30", "step 50"]
     assert "vrnn" not in found and len(found) == 9 + 2, "constant upright has no cart error"
     assert found["jepa"]["step 30"] == told(METRICS["x"], figure.spread("jepa")).replace(" cm", "")
     assert page.locator('.ld-ladder-plot [data-name="vrnn"]').count() == 0
@@ -97,7 +100,7 @@ def test_every_metric_draws_what_python_says(show, figure):
     for figure.metric, words in METRICS.items():
         page.get_by_label("Metric").select_option(label=words.label)
         settle(page)
-        for name in ("two_frame", "best"):
+        for name in ("two_frame", "position_velocity"):
             assert chip(page, name).locator(".ld-chip-value").inner_text() == told(words, figure.spread(name))
             assert page.locator(f'.ld-ladder-plot [data-name="{name}"]').count() >= 1
         assert "NaN" not in page.locator(".ld-ladder-plot").inner_html()
@@ -128,7 +131,7 @@ def test_what_never_drifts_stands_at_the_far_end(show):
 def test_a_lost_pole_ends_the_line_with_a_cross(show, figure):
     page = show(figure)
     assert len(drawn_line(page, FIRST)) == 17 and page.locator(f'[data-name="{FIRST}"] .ld-lost').count() == 1
-    assert page.locator('[data-name="best"] .ld-lost').count() == 0
+    assert page.locator('[data-name="position_velocity"] .ld-lost').count() == 0
     assert "half of the dreams cannot be read" in page.locator(".ld-legend legend").inner_text()
     assert table(page)["one frame"]["step 20"] == "no pole"
 
@@ -156,10 +159,10 @@ def test_rungs_are_switched_by_key_and_all_at_once(show, figure):
     settle(page)
     assert page.locator(".ld-say").inner_text().count("No rung to show.") == 1
     assert list(table(page)) == list(references())
-    chip(page, "best").locator("input").focus()
+    chip(page, "position_velocity").locator("input").focus()
     page.keyboard.press("Space")
     settle(page)
-    assert "best" in table(page) and page.locator(".ld-ladder-plot .ld-line").count() == 4
+    assert "position_velocity" in table(page) and page.locator(".ld-ladder-plot .ld-line").count() == 4
     page.get_by_role("button", name="All").click()
     settle(page)
     assert page.locator(".ld-chip input:checked").count() == 10
@@ -170,12 +173,12 @@ def test_a_rung_under_the_pointer_or_with_the_focus_stands_out(show, figure):
     standing_out = page.locator(".ld-has-hot .ld-ladder-plot .ld-hot")
     chip(page, "rssm").hover()
     assert set(standing_out.evaluate_all("(nodes) => nodes.map((node) => node.dataset.name)")) == {"rssm"}
-    chip(page, "best").locator("input").focus()
+    chip(page, "position_velocity").locator("input").focus()
     move = "(node) => { node.value = 3; node.dispatchEvent(new Event('input')); }"
     page.get_by_label("Step", exact=True).evaluate(move)
     settle(page)
     names = standing_out.evaluate_all("(nodes) => nodes.map((node) => node.dataset.name)")
-    assert names == ["best"] * 3, "its band, its line and its mark at the step, also after the step moved"
+    assert names == ["position_velocity"] * 3, "its band, its line and its mark at the step, also after the step moved"
     page.locator(".ld-ladder-plot [data-name=vrnn] .ld-mark").first.hover()
     assert standing_out.first.get_attribute("data-name") == "vrnn"
     figure.step = int(page.get_by_label("Step", exact=True).input_value())

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import Error as PageError
 
 from latent_dynamics import cartpole, reader, references
 from latent_dynamics.data.collection import draw
@@ -27,7 +28,7 @@ PACK = """views => {
 def page(browser):
     """A blank page with the world's functions in it."""
     page = browser.new_page()
-    style = styles("widgets/common.css", "page/world.css")
+    style = styles("page/common.css", "page/world.css")
     page.set_content(f'<style>{style}</style><div class="ld" style="width: 634px"></div>')
     page.add_script_tag(content=bundle(Path(__file__).with_name("world_bench.js")))
     page.evaluate(f"() => {{ window.unpack = {UNPACK}; window.pack = {PACK}; }}")
@@ -85,6 +86,31 @@ def test_a_step_from_any_state_is_the_packages(page):
     moved = each(page, "(row) => cartpole.step(row.subarray(0, 4), row[4])", rows, np.float64)
     expected = cartpole.step(torch.from_numpy(states), torch.from_numpy(actions)).numpy()
     assert np.abs(moved - expected).max() <= 1e-14
+
+
+def test_another_gravity_and_a_hidden_wind_move_the_world_as_they_should(page):
+    """A pole on the Moon, and a wind that the state carries along behind what the mechanics need."""
+    rng = np.random.default_rng(0)
+    winds = rng.uniform(-5, 5, (300, 1))
+    rows = np.column_stack([random_states(300, 2, 0.2), winds, np.arange(300) % 2])
+    there = "makeWorld({ gravity: 1.62, wind: 4 })"
+    moved = each(page, f"(row) => {there}.step(row.subarray(0, 5), row[5])", rows, np.float64)
+    x, x_dot, theta, theta_dot = rows[:, :4].T
+    force = np.where(rows[:, 5] == 1, cartpole.FORCE, -cartpole.FORCE) + winds[:, 0]
+    pole, mass, half = cartpole.POLE_MASS * cartpole.HALF_POLE, cartpole.TOTAL_MASS, cartpole.HALF_POLE
+    push = (force + pole * theta_dot**2 * np.sin(theta)) / mass
+    turn = (1.62 * np.sin(theta) - np.cos(theta) * push) / (
+        half * (4 / 3 - cartpole.POLE_MASS * np.cos(theta) ** 2 / mass)
+    )
+    change = np.column_stack([x_dot, push - pole * turn * np.cos(theta) / mass, theta_dot, turn, 0 * x])
+    assert np.abs(moved - (rows[:, :5] + cartpole.TIME_STEP * change)).max() <= 1e-14
+    calm = each(page, f"(row) => {there}.step(row.subarray(0, 4), row[5])", rows, np.float64)
+    assert np.abs(calm - moved[:, :4])[:, 1].min() > 1e-6, "where the state has no wind there is none"
+
+
+def test_a_setting_that_the_page_does_not_know_is_refused(page):
+    with pytest.raises(PageError, match='no setting "friction"; it has gravity and wind'):
+        page.evaluate("() => { makeWorld({ friction: 1 }); }")
 
 
 def test_falling_and_the_experts_push_are_the_packages(page):

@@ -1,7 +1,7 @@
 // Runs a model's recorded functions in the page: lists of plain operations on float32 numbers. See trace.py.
 // Each operation is prepared once, with its buffers, and from then on only runs: a dream leaves no garbage.
 
-import { floats, listen } from "../widgets/common.js";
+import { floats, listen } from "./common.js";
 
 const volume = (shape) => shape.reduce((product, n) => product * n, 1);
 

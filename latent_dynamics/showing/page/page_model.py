@@ -13,7 +13,7 @@ import traitlets as t
 
 from latent_dynamics.models.world_model import WorldModel
 
-from ..widgets.base import BookWidget
+from .base import BookWidget
 from .trace import CannotBeExported, trace
 
 FUNCTIONS = ("see", "begin", "update", "step", "decode")

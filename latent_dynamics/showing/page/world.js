@@ -1,8 +1,8 @@
 // The true CartPole in the page: its physics, its picture as the model gets it, the reader of angles, a drawing of it.
 // Each part does what its namesake in the package does, number for number: cartpole.py, preprocessing.py, reader.py.
 
-import { svgElement } from "../widgets/common.js";
-import { inDegrees, signed } from "../widgets/words.js";
+import { svgElement } from "./common.js";
+import { inDegrees, signed } from "./words.js";
 
 const TIME_STEP = 0.02; // seconds
 const X_LIMIT = 2.4;

@@ -1,6 +1,6 @@
 // What the scrubber and the live dream share: a second model beside the first, another pole as an outline.
 
-import { chooser, svgElement } from "./common.js";
+import { chooser, svgElement } from "../page/common.js";
 
 /**
  * { node, place(x, theta) } in metres and radians, over frames of the default view (600 x 160 screen pixels), however they are

@@ -1,6 +1,6 @@
 // What the curves of several widgets share: round numbers, lines with gaps, bits of lines for a legend, scrubbing.
 
-import { element, svgElement } from "./common.js";
+import { element, svgElement } from "../page/common.js";
 
 /** Round numbers for an axis from 0 to about `maximum`. */
 export function ticks(maximum, wanted) {

@@ -1,7 +1,7 @@
 // A question with answers to choose from. Before the reader commits nothing is given away; after it each answer is explained.
 // The model's traits are the only state: every control sets a trait, every trait change draws.
 
-import { element, greySheet, iconButton, keepKeys, listen, metronome, oncePerFrame, setterOf, slider } from "../common.js";
+import { element, greySheet, iconButton, keepKeys, listen, metronome, oncePerFrame, setterOf, slider } from "../../page/common.js";
 import { commitment, mark, memoryOf, spoken } from "../question/question.js";
 
 /** An answer: a radio button, perhaps a film, and room for the mark that it gets. */

@@ -1,6 +1,6 @@
 // Drag the crop over a real screen: the shrunk frame, and what was cut off, at once.
 
-import { chooser, element, furnish, keepKeys, listen, oncePerFrame, readImage, restingSentence, setterOf, slider, widgetRoot } from "../common.js";
+import { chooser, element, furnish, keepKeys, listen, oncePerFrame, readImage, restingSentence, setterOf, slider, widgetRoot } from "../../page/common.js";
 
 const WIDTH = 600;
 const HEIGHT = 400;

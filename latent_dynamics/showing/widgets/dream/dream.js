@@ -4,10 +4,10 @@
 
 import { neighbour, pageModel } from "../../page/engine.js";
 import { makeScene, makeWorld, paintGrey } from "../../page/world.js";
-import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, oncePerFrame, onResize, onThemeChange, setterOf, slider, statusLine, svgElement, widgetRoot } from "../common.js";
+import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, oncePerFrame, onResize, onThemeChange, setterOf, slider, statusLine, svgElement, widgetRoot } from "../../page/common.js";
 import { besideOf, modelLists, poleOutline } from "../compare.js";
 import { crossesAt, linePath, lineSample, scrubbed } from "../curves.js";
-import { poleInWords } from "../words.js";
+import { poleInWords } from "../../page/words.js";
 import { LONGEST, LOST, apart, capital, cutTry, describe, dreamStep, goneAt, goneBy, historyOf, leaning, lostAt, newTry, physicsStep, pushWorld, sentenceOf, truthAt } from "./dream_try.js";
 
 const LOOKS = [0, 20, 10, 5, 3, 2, 1]; // look at reality every so many steps; 0 is never

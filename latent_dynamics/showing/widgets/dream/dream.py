@@ -14,9 +14,9 @@ from latent_dynamics.world.cartpole import fallen, sign_theta_and_velocity, step
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, read
 
+from ...page.base import BookWidget
 from ...page.bundle import bundle, styles
 from ...page.page_model import PageModel, rounded
-from ..base import BookWidget
 from .dream_still import dream_still
 
 LOOKS = (0, 20, 10, 5, 3, 2, 1)  # how often it may look at reality: every so many steps, 0 is never
@@ -40,7 +40,7 @@ class Dream(BookWidget):
 
     _esm = bundle("widgets/dream/dream.js")
     _css = styles(
-        "widgets/common.css",
+        "page/common.css",
         "page/world.css",
         "widgets/rollout_player/rollout_player.css",
         "widgets/dream/dream.css",

@@ -3,7 +3,7 @@
 
 import { fitState } from "../../page/exact_physics.js";
 import { unitFrame } from "../../page/world.js";
-import { inDegrees, poleInWords } from "../words.js";
+import { inDegrees, poleInWords } from "../../page/words.js";
 
 export const LOST = 2; // degrees; beyond it the book calls a prediction lost
 export const LONGEST = 300; // steps of a dream

@@ -2,7 +2,7 @@
 
 import { pageFunction } from "../../page/engine.js";
 import { makeScene, makeWorld, paintGrey, unitFrame } from "../../page/world.js";
-import { chooser, element, furnish, iconButton, listen, metronome, oncePerFrame, playerKeys, setterOf, slider, statusLine, widgetRoot } from "../common.js";
+import { chooser, element, furnish, iconButton, listen, metronome, oncePerFrame, playerKeys, setterOf, slider, statusLine, widgetRoot } from "../../page/common.js";
 
 const SPEEDS = [[5, "slow: 5 steps a second"], [12.5, "a quarter of real time"], [50, "real time"]];
 const SEES = { A: "It sees the true state:", B: "It sees the latent z of this picture:" };

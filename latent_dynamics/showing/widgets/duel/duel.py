@@ -17,9 +17,9 @@ from latent_dynamics.data.collection import draw
 from latent_dynamics.world.cartpole import fallen, step
 from latent_dynamics.world.preprocessing import from_bytes
 
+from ...page.base import BookWidget, noscript_figure
 from ...page.bundle import bundle, styles
 from ...page.page_model import page_function, rounded
-from ..base import BookWidget, noscript_figure
 from ..start_states import checked_states
 
 RULES = {"fair": 0.0, "unfair": 0.5}  # seconds: how much of theta_dot the rule adds to theta
@@ -38,7 +38,7 @@ class Duel(BookWidget):
     """
 
     _esm = bundle("widgets/duel/duel.js")
-    _css = styles("widgets/common.css", "page/world.css", "widgets/duel/duel.css")
+    _css = styles("page/common.css", "page/world.css", "widgets/duel/duel.css")
 
     functions = t.Dict(help="{see, 'fair A', ...}: graph and weights of each").tag(sync=True)
     rules = t.List(help="[name, words, weight of theta_dot] of each rule").tag(sync=True)

@@ -1,7 +1,7 @@
 // The ladder's figure: every rung's curve or number, its spread over training seeds, and all values at one step.
 // The model's traits are the only state: every control sets a trait, every trait change draws.
 
-import { chooser, element, furnish, keepKeys, listen, oncePerFrame, onResize, setterOf, slider, statusLine, svgElement, widgetRoot } from "../common.js";
+import { chooser, element, furnish, keepKeys, listen, oncePerFrame, onResize, setterOf, slider, statusLine, svgElement, widgetRoot } from "../../page/common.js";
 
 const SIDES = { left: 46, right: 20, top: 40, bottom: 38 };
 const MARKS = ["M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z", "M-1-1H1V1H-1Z", "M0-1.4L1.4 0 0 1.4-1.4 0Z", "M0-1.3L1.3 1H-1.3Z", "M0 1.3L1.3-1H-1.3Z"];

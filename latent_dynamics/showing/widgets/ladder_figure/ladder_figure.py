@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from latent_dynamics.world.cartpole import growth_rate
 
+from ...page.base import BookWidget, still_figure
 from ...page.bundle import bundle, styles
-from ..base import BookWidget, still_figure
 
 PROTOCOLS = {"intervened": "coin tosses", "replayed": "recorded actions"}
 TOLD = (1, 5, 10, 15, 20, 30, 50)  # the steps of tables, and of the marks on the lines
@@ -98,7 +98,7 @@ class LadderFigure(BookWidget):
     """
 
     _esm = bundle("widgets/ladder_figure/ladder_figure.js")
-    _css = styles("widgets/common.css", "widgets/ladder_figure/ladder_figure.css")
+    _css = styles("page/common.css", "widgets/ladder_figure/ladder_figure.css")
 
     rungs = t.List(help="[rung, what the legend calls it], simplest first").tag(sync=True)
     references = t.List(t.Unicode()).tag(sync=True)

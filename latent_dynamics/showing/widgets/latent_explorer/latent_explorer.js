@@ -2,8 +2,8 @@
 
 import { halves, pageFunction } from "../../page/engine.js";
 import { makeWorld, paintGrey, unitFrame } from "../../page/world.js";
-import { chooser, element, furnish, keepKeys, listen, oncePerFrame, restingSentence, setterOf, slider, widgetRoot } from "../common.js";
-import { inDegrees, signed } from "../words.js";
+import { chooser, element, furnish, keepKeys, listen, oncePerFrame, restingSentence, setterOf, slider, widgetRoot } from "../../page/common.js";
+import { inDegrees, signed } from "../../page/words.js";
 
 const STEP = 0.05; // standard deviations
 

@@ -16,9 +16,9 @@ from latent_dynamics.data.collection import draw
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, measure, read
 
+from ...page.base import BookWidget, noscript_figure
 from ...page.bundle import bundle, styles
 from ...page.page_model import page_function, rounded
-from ..base import BookWidget, noscript_figure
 
 KEPT = 200  # training latents that travel with the page
 
@@ -35,7 +35,7 @@ class LatentExplorer(BookWidget):
     """
 
     _esm = bundle("widgets/latent_explorer/latent_explorer.js")
-    _css = styles("widgets/common.css", "page/world.css", "widgets/latent_explorer/latent_explorer.css")
+    _css = styles("page/common.css", "page/world.css", "widgets/latent_explorer/latent_explorer.css")
 
     functions = t.Dict(help="{encode, decode}: graph and weights of each").tag(sync=True)
     limits = t.Dict(help="what real frames look like to the reader").tag(sync=True)

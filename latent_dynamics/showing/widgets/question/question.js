@@ -1,6 +1,6 @@
 // What the book's questions share: the reader commits to an answer, and only then sees what was measured.
 
-import { element, svgElement } from "../common.js";
+import { element, svgElement } from "../../page/common.js";
 
 const MARKS = {
   right: "M9 16.2 4.8 12l-1.4 1.4L9 19 21 7l-1.4-1.4z",

@@ -8,9 +8,9 @@ import html
 import traitlets as t
 from IPython.display import HTML
 
-from ..base import BookWidget
+from ...page.base import BookWidget
 
-STYLES = ("widgets/common.css", "widgets/question/question.css")
+STYLES = ("page/common.css", "widgets/question/question.css")
 
 
 class Question(BookWidget):

@@ -2,10 +2,10 @@
 // free rollout too, and exact physics as an outline in each dream.
 // The model's traits are the only state: every control sets a trait, every trait change draws.
 
-import { chooser, cssColour, element, floats, greySheet, iconButton, listen, metronome, oncePerFrame, onResize, onThemeChange, playerKeys, slider, statusLine, svgElement, widgetRoot } from "../common.js";
+import { chooser, cssColour, element, floats, greySheet, iconButton, listen, metronome, oncePerFrame, onResize, onThemeChange, playerKeys, slider, statusLine, svgElement, widgetRoot } from "../../page/common.js";
 import { besideOf, modelLists, poleOutline } from "../compare.js";
 import { crossesAt, linePath, lineSample, scrubbed, ticks } from "../curves.js";
-import { poleInWords } from "../words.js";
+import { poleInWords } from "../../page/words.js";
 
 const FILMS = [
   { kind: "true", name: "What happened" },

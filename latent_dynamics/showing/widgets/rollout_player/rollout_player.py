@@ -16,8 +16,8 @@ from latent_dynamics.judging import drift, references, rollout
 from latent_dynamics.world.cartpole import fallen
 from latent_dynamics.world.reader import degrees
 
+from ...page.base import BookWidget
 from ...page.bundle import bundle, styles
-from ..base import BookWidget
 from ..sprite import pack_films, unpack_films
 from .rollout_still import rollout_still
 
@@ -43,7 +43,7 @@ class RolloutPlayer(BookWidget):
     """
 
     _esm = bundle("widgets/rollout_player/rollout_player.js")
-    _css = styles("widgets/common.css", "widgets/rollout_player/rollout_player.css")
+    _css = styles("page/common.css", "widgets/rollout_player/rollout_player.css")
 
     sprite = t.Bytes(help="frames (1 + 2M, E, N, H, W) as one grey PNG, see sprite.py").tag(sync=True)
     thetas = t.Bytes(help="little-endian float32 (1 + 2M, E, N) in degrees").tag(sync=True)

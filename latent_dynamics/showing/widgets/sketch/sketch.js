@@ -1,7 +1,7 @@
 // A question whose answer is a curve: the reader draws it, commits, and sees what was measured over it.
 // The model's traits are the only state: every stroke sets a trait, every trait change draws.
 
-import { element, furnish, keepKeys, listen, oncePerFrame, onResize, setterOf, svgElement } from "../common.js";
+import { element, furnish, keepKeys, listen, oncePerFrame, onResize, setterOf, svgElement } from "../../page/common.js";
 import { lineSample, ticks } from "../curves.js";
 import { commitment, mark, memoryOf, spoken } from "../question/question.js";
 

@@ -2,9 +2,9 @@
 
 import { pageModel } from "../../page/engine.js";
 import { makeWorld, unitFrame } from "../../page/world.js";
-import { chooser, cssColour, element, furnish, iconButton, keepKeys, listen, oncePerFrame, onResize, onThemeChange, restingSentence, setterOf, slider, svgElement, widgetRoot } from "../common.js";
+import { chooser, cssColour, element, furnish, iconButton, keepKeys, listen, oncePerFrame, onResize, onThemeChange, restingSentence, setterOf, slider, svgElement, widgetRoot } from "../../page/common.js";
 import { scrubbed } from "../curves.js";
-import { inDegrees, inWords } from "../words.js";
+import { inDegrees, inWords } from "../../page/words.js";
 
 const SIDES = ["left", "right"];
 const HEIGHT = 200;

@@ -4,7 +4,6 @@ A model that knows what a push does must dream two futures that part as the true
 they part, and how far.
 """
 
-
 import numpy as np
 import torch
 import traitlets as t
@@ -15,9 +14,9 @@ from latent_dynamics.world.cartpole import fallen, simulate
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, read
 
+from ...page.base import BookWidget, still_figure
 from ...page.bundle import bundle, styles
 from ...page.page_model import PageModel, rounded
-from ..base import BookWidget, still_figure
 from ..start_states import checked_states
 
 PUSHES = ("left", "right")
@@ -34,7 +33,7 @@ class WhatIf(BookWidget):
     """
 
     _esm = bundle("widgets/what_if/what_if.js")
-    _css = styles("widgets/common.css", "page/world.css", "widgets/what_if/what_if.css")
+    _css = styles("page/common.css", "page/world.css", "widgets/what_if/what_if.css")
 
     page_model = t.Unicode(help="names the PageModel that dreams").tag(sync=True)
     limits = t.Dict(help="what real frames look like to the reader").tag(sync=True)
