@@ -1,6 +1,8 @@
 """The live dream in a real browser: reality and dreams answer to every control, by mouse, keyboard and touch."""
 
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from widget_page import page_of
 
 from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame
 from latent_dynamics.keeping.artifacts import load_episodes, load_model
+from latent_dynamics.showing.page.bundle import bundle
 from latent_dynamics.showing.page.page_model import rounded
 from latent_dynamics.showing.widgets import Dream
 from latent_dynamics.world.reader import degrees, read
@@ -382,17 +385,17 @@ def test_no_serious_accessibility_finding(open_dream, dream, theme):
 
 @pytest.mark.timed
 def test_a_dream_step_with_decoding_takes_less_than_8_ms(open_dream, dream):
-    shown = "Object.assign(window, { dreamStep, newTry, pushWorld, pageModel }); export default { render };"
-    page, _ = open_dream(dream, change=lambda html: html.replace("export default { render };", shown))
+    page, _ = open_dream(dream)
+    page.add_script_tag(content=bundle(Path(__file__).with_name("dream_bench.js")))
     times = page.evaluate("""async () => {
         const model = window.dreamModel, times = [];
-        const world = await pageModel(model, model.get('models')[0]);
+        const net = await pageModel(model, model.get('models')[0]);
         const { state, actions } = model.get('starts')[0];
-        const run = newTry(state, actions);
+        const run = newTry(makeWorld(), state, actions);
         for (let n = 0; n < 100; n++) {
             pushWorld(run, n % 2);
             const begun = performance.now();
-            await dreamStep(world, run, 1, model.get('limits')); // it sees as well: the dearest case
+            await dreamStep(net, run, 1, model.get('limits')); // it sees as well: the dearest case
             times.push(performance.now() - begun);
         }
         return times.slice(10).sort((a, b) => a - b);
@@ -436,3 +439,37 @@ def test_a_step_of_two_dreams_is_dreamt_and_drawn_within_16_ms(open_dream, dream
         rounds.append(1000 * (spent() - before) / 15)
     assert len(page.evaluate(HISTORY)["theta_beside"]) == 55
     assert min(rounds) <= 16, rounds
+
+
+def test_while_it_plays_arrows_move_the_slider_or_list_that_has_the_focus(open_dream, dream):
+    """And push only from elsewhere: nobody who reaches for a slider wants to steer."""
+    page, root = open_dream(dream)
+    control(root, "Driver").select_option("An expert")
+    control(root, "Speed").select_option("0.1 of real time")
+    control(root, "Restart from the same state").click()
+    control(root, "Play").click()
+    look_slider = control(root, "Look")
+    look_slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert look_slider.input_value() == "2" and trait(page, "look_every") == 20
+    control(root, "Driver").focus()
+    page.keyboard.press("ArrowDown")
+    assert trait(page, "driver") == "coin"
+    assert trait(page, "playing")
+    control(root, "One step back").focus()
+    page.keyboard.down("ArrowLeft")
+    page.keyboard.up("ArrowLeft")
+    assert trait(page, "driver") == "you", "whichever button was pressed last, arrows push"
+    assert page.troubles == []
+
+
+def test_another_world_is_dreamt_in(open_dream):
+    """On the Moon, with a wind that only the state knows, the page's reality goes the Moon's way, not CartPole's."""
+    moon = SimpleNamespace(page={"gravity": 1.62})
+    start, pushes = [[0.0, 0.0, 0.05, 0.0]], [[1, 0, 1, 0]]
+    thetas = []
+    for world in (None, moon):
+        page, _ = open_dream(Dream({"still": RepeatLastFrame()}, start, pushes, opening=20, world=world))
+        thetas.append(page.evaluate(HISTORY)["theta_true"])
+        assert page.troubles == []
+    assert len(thetas[1]) >= 5 and abs(thetas[0][4] - thetas[1][4]) > 0.1

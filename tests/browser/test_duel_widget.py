@@ -1,6 +1,7 @@
 """The duel in a page: its games are the package's, step by step, and every control moves it."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from open_widgets import PHONE, check_manners, opener, settle, slider_time
 from latent_dynamics import controllers
 from latent_dynamics.keeping.artifacts import frames_of, load_autoencoder, load_episodes
 from latent_dynamics.models.training import Budget
-from latent_dynamics.showing.widgets.base import source
+from latent_dynamics.showing.page.bundle import bundle
 from latent_dynamics.showing.widgets.duel.duel import Duel
 from latent_dynamics.world.cartpole import sign_theta, sign_theta_and_velocity
 from latent_dynamics.world.rendering import draw
@@ -20,21 +21,9 @@ RULES = {"fair": sign_theta, "unfair": sign_theta_and_velocity}
 
 
 class OpenDuel(Duel):
-    """A duel whose page lends its games to a test, as `window.gameOf(player, steps)`."""
+    """A duel whose page lends its games to a test, as `window.gameOf(rule, player, steps)`."""
 
-    _esm = source("common.js", "world.js", "engine.js", "duel.js").replace(
-        "export default { render };",
-        """export default { async render({ model, el }) {
-          const players = await readPlayers(model);
-          window.gameOf = (rule, player, steps) => {
-            const weight = model.get("rules").find(([name]) => name === rule)[2];
-            const game = makeGame(model.get("states")[model.get("start")], players[player](rule), weight);
-            return Array.from({ length: steps + 1 }, (_, n) => game.at(n))
-              .map(({ state, right, step, fallen }) => ({ state: [...state], right, step, fallen }));
-          };
-          return render({ model, el });
-        } };""",
-    )
+    _esm = bundle(Path(__file__).with_name("open_duel.js"))
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """The page's engine against PyTorch: the same functions, the same rounded weights, the same numbers."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,25 +12,16 @@ from widget_page import page_of
 
 from latent_dynamics.keeping.artifacts import LADDER, load_episodes, load_model
 from latent_dynamics.models.world_model import WorldModel
-from latent_dynamics.showing.page.page_model import OneStepAtATime, PageModel, exported, rounded
+from latent_dynamics.showing.page.base import BookWidget
+from latent_dynamics.showing.page.bundle import bundle
+from latent_dynamics.showing.page.page_model import FUNCTIONS, OneStepAtATime, PageModel, exported, rounded
 from latent_dynamics.showing.page.trace import CannotBeExported
-from latent_dynamics.showing.widgets import page_model
-from latent_dynamics.showing.widgets.base import BookWidget, source
 
 
 class Calculator(BookWidget):
     """Hands a page's functions to a test, as `window.model`."""
 
-    _esm = (
-        source("common.js", "engine.js")
-        + """
-        async function render({ model, el }) {
-          window.model = await pageModel(model, model.get("reference"));
-          window.noise = normal;
-          el.append(element("p", { class: "ld" }, "ready"));
-        }
-        export default { render };"""
-    )
+    _esm = bundle(Path(__file__).with_name("calculator.js"))
     reference = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, page):
@@ -106,7 +99,7 @@ class Everything(WorldModel):
 @torch.no_grad()
 def compare(call, model, frames, actions):
     """The largest difference of each function along real frames, per step from the same inputs."""
-    off = dict.fromkeys(page_model.FUNCTIONS, 0.0)
+    off = dict.fromkeys(FUNCTIONS, 0.0)
 
     def note(name, *inputs):
         there = call(name, *[int(value) if value.dtype == torch.int64 else value for value in inputs])

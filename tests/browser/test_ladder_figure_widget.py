@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 import pytest
+from ladders import RUNGS, ladder, references
 from open_widgets import PHONE, check_manners, opener, settle, slider_time
-from test_ladder_figure import RUNGS, ladder, references
 
 from latent_dynamics.showing.widgets.ladder_figure.ladder_figure import METRICS, LadderFigure, told
 
@@ -63,7 +63,10 @@ def test_it_opens_with_all_rungs_under_coin_tosses_at_step_15(show, figure):
     words = page.locator(".ld-heard").inner_text()
     best = told(METRICS["theta"], figure.spread("position_velocity"))
     assert f"Step 15 of 20, coin tosses: {15 / figure.doubling:.1f} doubling times." in words
-    assert f"Closest to the truth: best, {best}; furthest: one frame" in words and "Beside them: exact physics" in words
+    assert (
+        f"Closest to the truth: position_velocity, {best}; furthest: one frame" in words
+        and "Beside them: exact physics" in words
+    )
 
 
 def test_the_legend_tells_median_and_range_at_the_step(show, figure):

@@ -5,13 +5,15 @@ A widget that shows reality beside a dream is only honest if its reality is the 
 """
 
 import base64
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import Error as PageError
 
 from latent_dynamics import cartpole, reader, references
-from latent_dynamics.showing.widgets.base import source
+from latent_dynamics.showing.page.bundle import bundle, styles
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.rendering import draw
 from latent_dynamics.world.worlds import CARTPOLE
@@ -27,9 +29,9 @@ PACK = """views => {
 def page(browser):
     """A blank page with the world's functions in it."""
     page = browser.new_page()
-    style = source("common.css", "world.css")
+    style = styles("page/common.css", "page/world.css")
     page.set_content(f'<style>{style}</style><div class="ld" style="width: 634px"></div>')
-    page.add_script_tag(content=source("common.js", "world.js", "compare.js", "exact_physics.js"))
+    page.add_script_tag(content=bundle(Path(__file__).with_name("world_bench.js")))
     page.evaluate(f"() => {{ window.unpack = {UNPACK}; window.pack = {PACK}; }}")
     yield page
     page.close()
@@ -58,12 +60,7 @@ def random_states(count, x, theta, seed=0):
 
 def pages_frames(page, states):
     """The page's model frames of states (M, 4): (M, 32, 100) uint8."""
-    return each(page, "drawFrame", states, np.uint8).reshape(-1, 32, 100)
-
-
-def test_the_constants_are_those_of_the_package(page):
-    names = "TIME_STEP X_LIMIT THETA_LIMIT GRAVITY FORCE POLE_MASS TOTAL_MASS HALF_POLE PIXELS_PER_METRE".split()
-    assert page.evaluate(f"() => [{','.join(names)}]") == [getattr(cartpole, name) for name in names]
+    return each(page, "cartpole.draw", states, np.uint8).reshape(-1, 32, 100)
 
 
 def test_each_of_200_steps_is_gymnasiums_own(page):
@@ -78,7 +75,7 @@ def test_each_of_200_steps_is_gymnasiums_own(page):
         env.step(actions[-1])
         after.append(np.array(env.state, dtype=np.float64))
     rows = np.column_stack([states, actions])
-    moved = each(page, "(row) => stepWorld(row, row[4])", rows, np.float64)
+    moved = each(page, "(row) => cartpole.step(row.subarray(0, 4), row[4])", rows, np.float64)
     assert np.abs(moved - after).max() <= 1e-14
     assert np.ptp(rows[:, 2]) > 0.05 and set(actions) == {0, 1}
 
@@ -86,9 +83,35 @@ def test_each_of_200_steps_is_gymnasiums_own(page):
 def test_a_step_from_any_state_is_the_packages(page):
     states = random_states(1000, 3, 1.5)
     actions = np.arange(1000) % 2
-    moved = each(page, "(row) => stepWorld(row, row[4])", np.column_stack([states, actions]), np.float64)
+    rows = np.column_stack([states, actions])
+    moved = each(page, "(row) => cartpole.step(row.subarray(0, 4), row[4])", rows, np.float64)
     expected = cartpole.step(torch.from_numpy(states), torch.from_numpy(actions)).numpy()
     assert np.abs(moved - expected).max() <= 1e-14
+
+
+def test_another_gravity_and_a_hidden_wind_move_the_world_as_they_should(page):
+    """A pole on the Moon, and a wind that the state carries along behind what the mechanics need."""
+    rng = np.random.default_rng(0)
+    winds = rng.uniform(-5, 5, (300, 1))
+    rows = np.column_stack([random_states(300, 2, 0.2), winds, np.arange(300) % 2])
+    there = "makeWorld({ gravity: 1.62, wind: 4 })"
+    moved = each(page, f"(row) => {there}.step(row.subarray(0, 5), row[5])", rows, np.float64)
+    x, x_dot, theta, theta_dot = rows[:, :4].T
+    force = np.where(rows[:, 5] == 1, cartpole.FORCE, -cartpole.FORCE) + winds[:, 0]
+    pole, mass, half = cartpole.POLE_MASS * cartpole.HALF_POLE, cartpole.TOTAL_MASS, cartpole.HALF_POLE
+    push = (force + pole * theta_dot**2 * np.sin(theta)) / mass
+    turn = (1.62 * np.sin(theta) - np.cos(theta) * push) / (
+        half * (4 / 3 - cartpole.POLE_MASS * np.cos(theta) ** 2 / mass)
+    )
+    change = np.column_stack([x_dot, push - pole * turn * np.cos(theta) / mass, theta_dot, turn, 0 * x])
+    assert np.abs(moved - (rows[:, :5] + cartpole.TIME_STEP * change)).max() <= 1e-14
+    calm = each(page, f"(row) => {there}.step(row.subarray(0, 4), row[5])", rows, np.float64)
+    assert np.abs(calm - moved[:, :4])[:, 1].min() > 1e-6, "where the state has no wind there is none"
+
+
+def test_a_setting_that_the_page_does_not_know_is_refused(page):
+    with pytest.raises(PageError, match='no setting "friction"; it has gravity and wind'):
+        page.evaluate("() => { makeWorld({ friction: 1 }); }")
 
 
 def test_falling_and_the_experts_push_are_the_packages(page):
@@ -96,7 +119,7 @@ def test_falling_and_the_experts_push_are_the_packages(page):
     at_limits = [[s * (x + e), 0, 0, 0] for s in (1, -1) for e in (0, 1e-12)]
     at_limits += [[0, 0, s * (theta + e), 0] for s in (1, -1) for e in (0, 1e-12)]
     states = np.concatenate([random_states(500, 3, 0.3), at_limits, np.zeros((1, 4))])
-    both = each(page, "(s) => Uint8Array.of(hasFallen(s), expertAction(s))", states, np.uint8)
+    both = each(page, "(s) => Uint8Array.of(cartpole.fallen(s), cartpole.expert(s))", states, np.uint8)
     assert (both[:, 0] == cartpole.fallen(states)).all() and 0 < both[:, 0].mean() < 1
     assert (both[:, 1] == cartpole.sign_theta_and_velocity(states)).all()
 
@@ -124,7 +147,7 @@ def test_a_world_gone_mad_is_still_drawn(page):
 
 def test_bytes_become_the_numbers_that_models_read(page):
     states = random_states(20, 2.4, 0.21)
-    frames = each(page, "(s) => unitFrame(drawFrame(s))", states, np.float32)
+    frames = each(page, "(s) => unitFrame(cartpole.draw(s))", states, np.float32)
     assert (frames.reshape(-1, 32, 100) == from_bytes(draw(states, workers=1))).all()
 
 
@@ -144,7 +167,7 @@ def test_a_frame_is_read_as_the_package_reads_it(page, untrained_model):
         haze = untrained_model.decode(torch.randn(20, untrained_model.state_size)).numpy()
     frames = np.concatenate([real, mush(real), haze])
     limits = str({name: list(pair) for name, pair in reader.limits().items()})
-    function = f"(f) => {{ const r = readFrame(f, {limits}); return Float64Array.of(r.x, r.theta, r.valid); }}"
+    function = f"(f) => {{ const r = cartpole.read(f, {limits}); return Float64Array.of(r.x, r.theta, r.valid); }}"
     x, theta, valid = each(page, function, frames, np.float64).T
     expected = reader.read(frames)
     assert (valid == expected.valid.numpy()).all() and 0.1 < valid.mean() < 0.9
@@ -162,7 +185,8 @@ def test_exact_physics_is_fitted_as_the_package_fits_it(page, context):
     x, theta = (states + torch.from_numpy(rng.normal(0, [0.0025, 0.0045], states.shape))).unbind(-1)
     function = f"""(row) => {{
         const [x, theta, pushes] = [0, 1, 2].map((i) => [...row.subarray({context + 1} * i, {context + 1} * (i + 1))]);
-        return fitState(x.map((_, n) => ({{ after: n, x: x[n], theta: theta[n] }})), pushes.slice(0, {context}));
+        const seen = x.map((_, n) => ({{ after: n, x: x[n], theta: theta[n] }}));
+        return fitState(cartpole, seen, pushes.slice(0, {context}));
     }}"""
     rows = torch.cat([x, theta, actions.double(), torch.zeros(60, 1).double()], 1).numpy()
     fitted = each(page, function, rows, np.float64)
@@ -175,13 +199,13 @@ def test_what_was_not_seen_is_left_out_of_the_fit(page):
     start, actions = torch.tensor([[0.3, 0.1, 0.02, -0.2]]).double(), torch.tensor([[0, 1, 1, 0, 1, 0, 0, 1, 0, 1] * 2])
     states = torch.cat([start[:, None], CARTPOLE.simulate(start, actions)], 1)[0]
     seen = [{"after": n, "x": float(states[n, 0]), "theta": float(states[n, 2])} for n in (0, 7, 20)]
-    fitted = page.evaluate("([seen, pushes]) => [...fitState(seen, pushes)]", [seen, actions[0].tolist()])
+    fitted = page.evaluate("([seen, pushes]) => [...fitState(cartpole, seen, pushes)]", [seen, actions[0].tolist()])
     assert np.abs(np.array(fitted) - states[-1].numpy()).max() < 0.01
 
 
 def test_bytes_and_fractions_paint_the_same_grey(page):
     painted = page.evaluate("""() => {
-        const frame = drawFrame([0.3, 0, 0.1, 0]);
+        const frame = cartpole.draw([0.3, 0, 0.1, 0]);
         return [frame, unitFrame(frame)].map((f) => {
             const context = element("canvas", { width: 100, height: 32 }).getContext("2d");
             paintGrey(context, f);

@@ -1,6 +1,8 @@
 // Runs a model's recorded functions in the page: lists of plain operations on float32 numbers. See trace.py.
 // Each operation is prepared once, with its buffers, and from then on only runs: a dream leaves no garbage.
 
+import { floats, listen } from "./common.js";
+
 const volume = (shape) => shape.reduce((product, n) => product * n, 1);
 
 /** Row-major steps of a shape; a dimension of one has step 0, so that it is stretched wherever it meets a longer one. */
@@ -130,7 +132,7 @@ function erf(x) {
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
 /** Standard normal noise (Box & Muller). */
-const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+export const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 
 const wrap = (i, n) => (i < 0 ? i + n : i);
 
@@ -163,7 +165,7 @@ const OPERATIONS = {
   transpose: pick((shape, a, b) => (place) => { const from = [...place]; from[wrap(a, shape.length)] = place[wrap(b, shape.length)]; from[wrap(b, shape.length)] = place[wrap(a, shape.length)]; return from; }),
   t: pick(() => (place) => [...place].reverse()),
   select: pick((shape, dim, index) => (place) => { const from = [...place]; from.splice(wrap(dim, shape.length), 0, wrap(index, shape[wrap(dim, shape.length)])); return from; }),
-  slice: pick((shape, dim = 0, start = 0, end = 0, step = 1) => (place) => place.map((n, i) => (i === wrap(dim, shape.length) ? wrap(start ?? 0, shape[i]) + n * step : n))),
+  slice: pick((shape, dim = 0, start = 0, _end = 0, step = 1) => (place) => place.map((n, i) => (i === wrap(dim, shape.length) ? wrap(start ?? 0, shape[i]) + n * step : n))),
 };
 
 /** Turns a recorded graph and its constants into a function of number arrays, which returns a fresh array. */
@@ -188,7 +190,7 @@ function prepare(graph, constants) {
 }
 
 /** Half-precision floats as numbers. */
-function halves(bytes) {
+export function halves(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Float32Array.from({ length: bytes.byteLength / 2 }, (_, i) => {
     const half = view.getUint16(2 * i, true);
@@ -211,7 +213,7 @@ async function constantsOf(weights) {
   const layout = weights.get("layout_of");
   const ends = [];
   for (const { shape, half } of layout) ends.push((ends.at(-1) ?? 0) + volume(shape) * (half ? 2 : 4));
-  const bytes = await unpack(weights.get("chunk")).catch(() => ({}));
+  const bytes = await unpack(weights.get("chunk")).catch(() => new Uint8Array());
   if (bytes.length !== (ends.at(-1) ?? 0)) throw Error("its trained weights are damaged or did not arrive");
   return layout.map(({ shape, half }, i) => {
     const own = bytes.subarray(ends[i - 1] ?? 0, ends[i]);
@@ -219,20 +221,21 @@ async function constantsOf(weights) {
   });
 }
 
-const neighbour = (model, reference) => model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
+export const neighbour = (model, reference) => model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
+
+/** One exported function of a widget, from its graph and the name of its weights. */
+export const pageFunction = async (model, { graph, weights }) => prepare(graph, await constantsOf(await neighbour(model, weights)));
 
 /**
  * A world model as the page runs it: { name, see(frame), begin(code), update(belief, action, code), step(belief, action),
- * decode(belief), inKernel? }, of a trait that names a PageModel. Its functions answer at once, or with a promise where the
+ * decode(belief), inKernel?, close? }, of a trait that names a PageModel. Its functions answer at once, or with a promise where the
  * kernel has to compute them; so await them.
  */
-async function pageModel(model, reference) {
+export async function pageModel(model, reference) {
   const source = await neighbour(model, reference);
   if (source.get("in_kernel")) return kernelModel(source);
   const functions = { name: source.get("name") };
-  for (const [name, { graph, weights }] of Object.entries(source.get("functions"))) {
-    functions[name] = prepare(graph, await constantsOf(await neighbour(model, weights)));
-  }
+  for (const [name, part] of Object.entries(source.get("functions"))) functions[name] = await pageFunction(model, part);
   return functions;
 }
 
@@ -256,9 +259,12 @@ function kernelModel(source) {
     if (source.comm_live === false) end(id, GONE);
     else source.send({ id, call: name }, undefined, inputs.map((input) => Float32Array.from(typeof input === "number" ? [input] : input).buffer));
   });
-  source.on("msg:custom", ({ id, error }, buffers) => end(id, error, buffers[0] && floats(buffers[0])));
-  source.on("comm_live_update", () => { if (!source.comm_live) for (const id of [...waiting.keys()]) end(id, GONE); });
-  const functions = { name: source.get("name"), inKernel: true };
+  const endAll = () => { for (const id of [...waiting.keys()]) end(id, GONE); };
+  const deafen = listen(source, [
+    ["msg:custom", ({ id, error }, buffers) => end(id, error, buffers[0] && floats(buffers[0]))],
+    ["comm_live_update", () => { if (!source.comm_live) endAll(); }],
+  ]);
+  const functions = { name: source.get("name"), inKernel: true, close() { deafen(); endAll(); } };
   for (const name of ["see", "begin", "update", "step", "decode"]) functions[name] = call(name);
   return functions;
 }

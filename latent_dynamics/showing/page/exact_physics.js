@@ -8,17 +8,17 @@ const PRIOR = [0, 1, 0, 1 / 1.5]; // a wide belief about both velocities before 
 const weighed = (x, theta) => [x / READER_ERROR[0], theta / READER_ERROR[1]];
 
 /** What would be read if the world began in a state, and how far this state is from the belief before: one list. */
-function explain(first, actions, seen) {
+function explain(world, first, actions, seen) {
   const states = [first];
-  for (const action of actions) states.push(stepWorld(states.at(-1), action));
+  for (const action of actions) states.push(world.step(states.at(-1), action));
   const read = seen.flatMap(({ after }) => weighed(states[after][0], states[after][2]));
   return [...read, ...PRIOR.map((weight, i) => weight * first[i])];
 }
 
 /** How the explanation changes with each of the first state's four numbers: four lists, by central differences. */
-function slopesOf(first, actions, seen) {
+function slopesOf(world, first, actions, seen) {
   const reach = 1e-5;
-  const moved = (i, by) => explain(first.map((value, j) => value + (i === j ? by : 0)), actions, seen);
+  const moved = (i, by) => explain(world, first.map((value, j) => value + (i === j ? by : 0)), actions, seen);
   return first.map((_, i) => {
     const [up, down] = [moved(i, reach), moved(i, -reach)];
     return up.map((value, n) => (value - down[n]) / (2 * reach));
@@ -38,16 +38,16 @@ function solve(rows) {
  * Fits the last state to positions seen, [{ after, x, theta }, ...] where `after` counts the pushes since the first of them.
  * Gauss-Newton, as in references.fit_state.
  */
-function fitState(seen, actions, rounds = 3) {
+export function fitState(world, seen, actions, rounds = 3) {
   const target = [...seen.flatMap(({ x, theta }) => weighed(x, theta)), 0, 0, 0, 0];
   const dot = (a, b) => a.reduce((sum, value, n) => sum + value * b[n], 0);
   let first = [seen[0].x, 0, seen[0].theta, 0];
   for (let round = 0; round < rounds; round++) {
-    const explained = explain(first, actions, seen);
+    const explained = explain(world, first, actions, seen);
     const miss = target.map((value, n) => value - explained[n]);
-    const slopes = slopesOf(first, actions, seen);
+    const slopes = slopesOf(world, first, actions, seen);
     const change = solve(slopes.map((a) => [...slopes.map((b) => dot(a, b)), dot(a, miss)]));
     first = first.map((value, i) => value + change[i]);
   }
-  return actions.reduce((state, action) => stepWorld(state, action), Float64Array.from(first));
+  return actions.reduce((state, action) => world.step(state, action), Float64Array.from(first));
 }

@@ -13,7 +13,7 @@ import traitlets as t
 
 from latent_dynamics.models.stepwise import STEPS, defines, stepwise
 
-from ..widgets.base import BookWidget
+from .base import BookWidget
 from .trace import CannotBeExported, trace
 
 FUNCTIONS = (*STEPS, "decode")

@@ -1,6 +1,9 @@
 // The true CartPole in the page: its physics, its picture as the model gets it, the reader of angles, a drawing of it.
 // Each part does what its namesake in the package does, number for number: cartpole.py, preprocessing.py, reader.py.
 
+import { svgElement } from "./common.js";
+import { inDegrees, signed } from "./words.js";
+
 const TIME_STEP = 0.02; // seconds
 const X_LIMIT = 2.4;
 const THETA_LIMIT = 12 * 2 * Math.PI / 360;
@@ -11,24 +14,51 @@ const TOTAL_MASS = 1.1;
 const HALF_POLE = 0.5;
 const PIXELS_PER_METRE = 600 / (2 * X_LIMIT);
 
-/** One exact step from [x, x_dot, theta, theta_dot]: action 0 pushes left, 1 right. Returns a new Float64Array. */
-function stepWorld([x, xDot, theta, thetaDot], action) {
-  const cos = Math.cos(theta);
-  const sin = Math.sin(theta);
-  const pole = POLE_MASS * HALF_POLE;
-  const push = ((action === 1 ? FORCE : -FORCE) + pole * (thetaDot * thetaDot) * sin) / TOTAL_MASS;
-  const thetaAcc = (GRAVITY * sin - cos * push) / (HALF_POLE * (4 / 3 - POLE_MASS * (cos * cos) / TOTAL_MASS));
-  const xAcc = push - pole * thetaAcc * cos / TOTAL_MASS;
-  return Float64Array.of(
-    x + TIME_STEP * xDot, xDot + TIME_STEP * xAcc, theta + TIME_STEP * thetaDot, thetaDot + TIME_STEP * thetaAcc,
-  );
+/**
+ * A world as a page's widgets use it: CartPole, or what the settings make of it: `gravity` in m/s^2, and `wind`, the place in
+ * the state of a force in newtons that is added to every push and seen by nobody. A state is [x, x_dot, theta, theta_dot, ...];
+ * what comes behind these four is carried along.
+ */
+export function makeWorld({ gravity = GRAVITY, wind = -1, ...unknown } = {}) {
+  const [strange] = Object.keys(unknown);
+  if (strange) throw Error(`the page's world has no setting "${strange}"; it has gravity and wind`);
+
+  /** One exact step: action 0 pushes left, 1 right. Returns a new Float64Array. */
+  function step(state, action) {
+    const [x, xDot, theta, thetaDot] = state;
+    const cos = Math.cos(theta);
+    const sin = Math.sin(theta);
+    const pole = POLE_MASS * HALF_POLE;
+    const force = (action === 1 ? FORCE : -FORCE) + (state[wind] ?? 0);
+    const push = (force + pole * (thetaDot * thetaDot) * sin) / TOTAL_MASS;
+    const thetaAcc = (gravity * sin - cos * push) / (HALF_POLE * (4 / 3 - POLE_MASS * (cos * cos) / TOTAL_MASS));
+    const xAcc = push - pole * thetaAcc * cos / TOTAL_MASS;
+    const next = Float64Array.from(state);
+    next.set([x + TIME_STEP * xDot, xDot + TIME_STEP * xAcc, theta + TIME_STEP * thetaDot, thetaDot + TIME_STEP * thetaAcc]);
+    return next;
+  }
+
+  return {
+    actions: 2, // left, right
+    step,
+    /** Where the cart is, in metres, and how far the pole leans, in radians; and a state at rest there. */
+    pose: ([x, , theta]) => ({ x, theta }),
+    standing: ({ x, theta }) => Float64Array.of(x, 0, theta, 0),
+    /** Whether the episode ends in this state. */
+    fallen: ([x, , theta]) => Math.abs(x) > X_LIMIT || Math.abs(theta) > THETA_LIMIT,
+    /** The expert: push to the side of theta + 0.5 theta_dot; or of another weight on how fast it turns, in seconds. */
+    expert: ([, , theta, thetaDot], weight = 0.5) => (theta + weight * thetaDot > 0 ? 1 : 0),
+    draw: drawFrame,
+    read: readFrame,
+    /** What can be told of a state: a list of words. */
+    inWords: ([x, xDot, theta, thetaDot]) => [
+      `x ${signed(x, 2)} m`, `moving ${signed(xDot, 2)} m/s`, `pole ${signed(inDegrees(theta), 1)}\u00b0`,
+      `turning ${signed(inDegrees(thetaDot), 0)}\u00b0/s`,
+    ],
+    /** The column of the frame above which the cart's middle stands. */
+    column: ([x]) => 50 + (x * PIXELS_PER_METRE) / 6,
+  };
 }
-
-/** Whether the episode ends in this state. */
-const hasFallen = ([x, , theta]) => Math.abs(x) > X_LIMIT || Math.abs(theta) > THETA_LIMIT;
-
-/** The expert: push to the side of theta + 0.5 theta_dot. */
-const expertAction = ([, , theta, thetaDot]) => (theta + 0.5 * thetaDot > 0 ? 1 : 0);
 
 // The picture. Gymnasium draws whole pixels on a screen whose rows count upwards, then turns it over. The model sees
 // rows 80 to 239, so only this band is kept: 600 pixels a row, each 0xRRGGBB.
@@ -170,7 +200,7 @@ function blockMean(start) {
 }
 
 /** Bytes as models read them: float32 in [0, 1], 1 is white. */
-const unitFrame = (bytes) => Float32Array.from(bytes, (byte) => byte / 255);
+export const unitFrame = (bytes) => Float32Array.from(bytes, (byte) => byte / 255);
 
 // The reader of angles, by the ink alone.
 
@@ -240,7 +270,7 @@ function measurePole(ink) {
 // For the eye.
 
 /** Paints a frame (3200 bytes, or float32 in [0, 1]) into the context of a 100 x 32 canvas. */
-function paintGrey(context, frame) {
+export function paintGrey(context, frame) {
   const image = context.createImageData(100, 32);
   const rgba = image.data; // rounds and clamps
   const scale = frame instanceof Float32Array ? 255 : 1;
@@ -255,7 +285,7 @@ function paintGrey(context, frame) {
  * The world as a crisp drawing of the same band: { node, draw(state, { pushed }) }. `pushed` (0 left, 1 right) shows an arrow
  * on the side to which the cart was pushed; without it there is none.
  */
-function makeScene(label) {
+export function makeScene(label) {
   const cart = svgElement("rect", { class: "ld-scene-cart", x: -25, y: AXLE - 115, width: 50, height: 30, rx: 2 });
   const pole = svgElement("rect", { class: "ld-scene-pole", x: -5, y: -120, width: 10, height: 125, rx: 2 });
   const axle = svgElement("circle", { class: "ld-scene-axle", r: 5 });
@@ -265,7 +295,7 @@ function makeScene(label) {
   const view = { viewBox: "0 160 600 160", preserveAspectRatio: "xMidYMid slice" };
   const node = svgElement("svg", { class: "ld-scene", role: "img", "aria-label": label, ...view }, track, moving);
 
-  function draw(state, { pushed } = {}) {
+  function draw(state, { pushed = undefined } = {}) {
     const middle = state[0] * PIXELS_PER_METRE + CENTRE;
     moving.setAttribute("transform", `translate(${middle} ${400 - AXLE})`);
     pole.setAttribute("transform", `rotate(${state[2] * 180 / Math.PI})`);

@@ -1,6 +1,9 @@
 // A question with answers to choose from. Before the reader commits nothing is given away; after it each answer is explained.
 // The model's traits are the only state: every control sets a trait, every trait change draws.
 
+import { element, greySheet, iconButton, keepKeys, listen, metronome, oncePerFrame, setterOf, slider } from "../../page/common.js";
+import { commitment, mark, memoryOf, spoken } from "../question/question.js";
+
 /** An answer: a radio button, perhaps a film, and room for the mark that it gets. */
 function optionCard(group, label, index, film, onchoose) {
   const input = element("input", { type: "radio", name: group, value: index, onchange: () => onchoose(index) });
@@ -77,10 +80,7 @@ let groups = 0; // radio buttons of two views of one question must not belong to
 
 async function render({ model, el }) {
   const memory = memoryOf(model.get("key"));
-  const set = (traits) => {
-    for (const [name, value] of Object.entries(traits)) model.set(name, value);
-    model.save_changes();
-  };
+  const set = setterOf(model);
   const { films, draw } = await readFilms(model);
   const group = `ld-choose-${++groups}-${model.get("key")}`;
   const options = model.get("labels").map((label, i) => optionCard(group, label, i, films[i], (answer) => set({ answer })));
@@ -128,17 +128,16 @@ async function render({ model, el }) {
   if (!model.get("committed") && Number.isInteger(kept) && kept >= 0 && kept < options.length) set({ answer: kept, committed: true });
   const askAnswer = oncePerFrame(drawAnswer);
   const askFilms = oncePerFrame(drawFilms);
-  const listeners = [
+  const deafen = listen(model, [
     ["change:answer", askAnswer], ["change:committed", askAnswer], ["change:committed", remember],
     ["change:frame", askFilms], ["change:playing", askFilms], ["change:playing", playOrPause],
-  ];
-  listeners.forEach(([event, act]) => model.on(event, act));
+  ]);
   drawAnswer();
   drawFilms();
   playOrPause();
 
   return () => {
-    listeners.forEach(([event, act]) => model.off(event, act));
+    deafen();
     clock.stop();
     askAnswer.cancel();
     askFilms.cancel();

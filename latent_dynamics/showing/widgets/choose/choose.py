@@ -9,8 +9,8 @@ import html
 import numpy as np
 import traitlets as t
 
-from ..base import source
-from ..question.question import SCRIPTS, STYLES, Question, folded_answer, paragraph, picture
+from ...page.bundle import bundle, styles
+from ..question.question import STYLES, Question, folded_answer, paragraph, picture
 from ..sprite import pack_frames, unpack_frames
 
 MOST_FILMS = 4
@@ -26,8 +26,8 @@ class Choose(Question):
     `frame` (from 1) and `playing` can be read and set. Raises ValueError for what cannot be shown.
     """
 
-    _esm = source(*SCRIPTS, "choose.js")
-    _css = source(*STYLES, "choose.css")
+    _esm = bundle("widgets/choose/choose.js")
+    _css = styles(*STYLES, "widgets/choose/choose.css")
 
     labels = t.List(t.Unicode(), help="the answers to choose from").tag(sync=True)
     whys = t.List(t.Unicode(), help="an explanation for each").tag(sync=True)

@@ -1,5 +1,7 @@
 // Drag the crop over a real screen: the shrunk frame, and what was cut off, at once.
 
+import { chooser, element, furnish, keepKeys, listen, oncePerFrame, readImage, restingSentence, setterOf, slider, widgetRoot } from "../../page/common.js";
+
 const WIDTH = 600;
 const HEIGHT = 400;
 const POLE = [202, 152, 101]; // the renderer's brown
@@ -7,11 +9,8 @@ const NEAR = 12; // colours this close, summed over the channels, are the same
 
 /** Decodes the PNG of all screens, one below the other. */
 async function readScreens(bytes) {
-  const blob = new Blob([bytes], { type: "image/png" });
-  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-  const context = element("canvas", { width: WIDTH, height: bitmap.height }).getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0);
-  return Array.from({ length: bitmap.height / HEIGHT }, (_, s) => readScreen(context.getImageData(0, s * HEIGHT, WIDTH, HEIGHT)));
+  const context = await readImage(bytes);
+  return Array.from({ length: context.canvas.height / HEIGHT }, (_, s) => readScreen(context.getImageData(0, s * HEIGHT, WIDTH, HEIGHT)));
 }
 
 /** One screen: 256 times each pixel's gray, and where pole, cart and background are. */
@@ -25,10 +24,10 @@ function readScreen(image) {
     const b = image.data[4 * i + 2];
     const row = Math.floor(i / WIDTH);
     gray[i] = 77 * r + 150 * g + 29 * b;
-    isPole[i] = Math.abs(r - POLE[0]) + Math.abs(g - POLE[1]) + Math.abs(b - POLE[2]) < NEAR;
-    white[row] += r + g + b === 765;
+    isPole[i] = Number(Math.abs(r - POLE[0]) + Math.abs(g - POLE[1]) + Math.abs(b - POLE[2]) < NEAR);
+    white[row] += Number(r + g + b === 765);
     pole[row] += isPole[i];
-    cart[row] += r + g + b < NEAR;
+    cart[row] += Number(r + g + b < NEAR);
   }
   cart.forEach((n, row) => { if (n === WIDTH) cart[row] = 0; }); // dark all the way: that is the track
   return { image, gray, isPole, white, pole, cart };
@@ -166,7 +165,8 @@ function makeControls(model, view, set) {
 }
 
 /** What a crop does, in words. */
-function inWords({ top, bottom }, { width, height, touching }, [background, pole, cart]) {
+function cropInWords({ top, bottom }, { width, height, touching }, kept) {
+  const [background, pole, cart] = kept;
   const cut = (what, kept) => (kept < 1 ? [`${percent(1 - kept)} of the ${what}`] : []);
   const lost = [...cut("pole", pole), ...cut("cart", cart)].join(" and ");
   return `Rows ${top} to ${bottom}: ${percent(background)} of the crop is plain background. `
@@ -177,22 +177,18 @@ function inWords({ top, bottom }, { width, height, touching }, [background, pole
 async function render({ model, el }) {
   const screens = await readScreens(model.get("sheet"));
   const traits = ["top", "bottom", "block_rows", "block_columns", "screen"];
+  /** @returns {any} the crop, and the screen that it is of */
   const view = () => Object.fromEntries(traits.map((name) => [name, model.get(name)]));
-  const set = (changed) => {
-    for (const [name, value] of Object.entries(changed)) model.set(name, value);
-    model.save_changes();
-  };
+  const set = setterOf(model);
   const pictures = makePictures(model, view, set);
   const controls = makeControls(model, view, set);
   const tiles = ["numbers a frame", "touch the pole", "is background", "of the pole kept", "of the cart kept"].map((words) => tile(words));
-  const sentence = element("p", { class: "ld-say", "aria-live": "polite" });
-  const root = element("div", { class: "ld ld-crop", role: "group", "aria-label": `Crop explorer. ${model.get("title")}` });
-  if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
-  root.append(pictures.node, element("div", { class: "ld-tiles" }, ...tiles.map(({ node }) => node)), controls.node, sentence);
+  const sentence = restingSentence();
+  const root = widgetRoot(model, "ld-crop", "Crop explorer.");
+  root.append(pictures.node, element("div", { class: "ld-tiles" }, ...tiles.map(({ node }) => node)), controls.node, sentence.node);
   el.replaceChildren(root);
   keepKeys(root);
 
-  let waiting = 0;
   function draw() {
     const screen = screens[model.get("screen")];
     const frame = shrink(screen, view());
@@ -202,18 +198,17 @@ async function render({ model, el }) {
     tiles[0].show(`${frame.height} \u00d7 ${frame.width}`);
     tiles[1].show(frame.touching);
     kept.forEach((share, i) => tiles[2 + i].show(percent(share), i && share < 1));
-    clearTimeout(waiting); // a screen reader would fall behind
-    waiting = setTimeout(() => { sentence.textContent = inWords(view(), frame, kept); }, sentence.textContent ? 300 : 0);
+    sentence.say(() => cropInWords(view(), frame, kept));
   }
 
   const ask = oncePerFrame(draw);
-  traits.forEach((name) => model.on(`change:${name}`, ask));
+  const deafen = listen(model, traits.map((name) => [`change:${name}`, ask]));
   draw();
 
   return () => {
-    traits.forEach((name) => model.off(`change:${name}`, ask));
+    deafen();
     ask.cancel();
-    clearTimeout(waiting);
+    sentence.stop();
   };
 }
 

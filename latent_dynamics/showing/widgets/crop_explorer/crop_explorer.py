@@ -14,7 +14,8 @@ from PIL import Image
 
 from latent_dynamics.world.preprocessing import DEFAULT, RAW, SCREEN, View, background_share, to_bytes
 
-from ..base import BookWidget, noscript_figure, source
+from ...page.base import BookWidget, noscript_figure
+from ...page.bundle import bundle, styles
 
 BLOCK_ROWS = (1, 2, 4, 5, 8, 10, 12, 16, 20)  # what the page offers; a block's sum stays exact in float32
 BLOCK_COLUMNS = (1, 2, 3, 4, 5, 6, 8, 10, 12)  # divisors of the screen's 600 columns
@@ -31,8 +32,8 @@ class CropExplorer(BookWidget):
     together as `view`. Raises ValueError for screens, labels or crops that cannot be shown.
     """
 
-    _esm = source("common.js", "crop_explorer.js")
-    _css = source("common.css", "crop_explorer.css")
+    _esm = bundle("widgets/crop_explorer/crop_explorer.js")
+    _css = styles("page/common.css", "widgets/crop_explorer/crop_explorer.css")
 
     sheet = t.Bytes(help="all screens below each other, as one PNG").tag(sync=True)
     labels = t.List(t.Unicode(), help="what the list of screens shows").tag(sync=True)

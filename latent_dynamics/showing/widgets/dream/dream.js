@@ -2,6 +2,14 @@
 // the trained models. How often the models may look at reality is a slider: never is a free rollout, every step is teacher
 // forcing. What a try is stands in dream_try.js.
 
+import { neighbour, pageModel } from "../../page/engine.js";
+import { makeScene, makeWorld, paintGrey } from "../../page/world.js";
+import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, oncePerFrame, onResize, onThemeChange, setterOf, slider, statusLine, svgElement, widgetRoot } from "../../page/common.js";
+import { besideOf, modelLists, poleOutline } from "../compare.js";
+import { crossesAt, linePath, lineSample, scrubbed } from "../curves.js";
+import { poleInWords } from "../../page/words.js";
+import { LONGEST, LOST, apart, capital, cutTry, describe, dreamStep, goneAt, goneBy, historyOf, leaning, lostAt, newTry, physicsStep, pushWorld, sentenceOf, truthAt } from "./dream_try.js";
+
 const LOOKS = [0, 20, 10, 5, 3, 2, 1]; // look at reality every so many steps; 0 is never
 const SPEEDS = [0.1, 0.25, 0.5, 1]; // of real time
 const DRIVERS = [["you", "You"], ["expert", "An expert"], ["coin", "A coin"]];
@@ -19,12 +27,13 @@ function dreamPanel(kind) {
     const dream = steps[step - 1];
     canvas.setAttribute("aria-label", several ? capital(name) : "The model's dream");
     rename(capital(name));
-    paintGrey(context, dream ? dream.frame : drawFrame(state));
+    paintGrey(context, dream ? dream.frame : run.world.draw(state));
     picture.classList.toggle("ld-sees", step <= 0 || Boolean(dream?.looks));
     const other = outlined === "truth" ? state : outlined === "physics" ? run.physics[step - 1]?.state : null;
-    outline.place(other?.[0], other?.[2], outlined);
+    const { x = NaN, theta = NaN } = other ? run.world.pose(other) : {};
+    outline.place(x, theta, outlined);
     reading.textContent = step <= 0 ? "it sees reality" : goneBy(steps, step) ? `ended at step ${goneAt(steps)}`
-      : dream ? `pole ${inWords(dream.theta)}\u00b0` : "\u2026";
+      : dream ? `pole ${poleInWords(dream.theta)}\u00b0` : "\u2026";
   }
   return { node, draw };
 }
@@ -42,7 +51,7 @@ function numbersTable() {
   const body = element("tbody");
   const head = ["", "now", "apart", `over ${LOST}\u00b0 from`, "pole gone"].map((text) => element("th", { scope: "col" }, text));
   const node = element("table", { class: "ld-numbers" }, element("thead", {}, element("tr", {}, ...head)), body);
-  const degreesOr = (angle, otherwise) => (Number.isFinite(angle) ? `${inWords(angle)}\u00b0` : otherwise);
+  const degreesOr = (angle, otherwise) => (Number.isFinite(angle) ? `${poleInWords(angle)}\u00b0` : otherwise);
   const stepOr = (step) => (step ? `step ${step}` : "\u2013");
   const row = (run, step, { kind, name, short, steps }) => [
     element("th", { scope: "row" }, lineSample(lineOf(kind), short ?? capital(name))),
@@ -67,7 +76,7 @@ function angleTrace(onscrub) {
   const margin = { left: 34, right: 10, top: 10, bottom: 32 };
   const svg = svgElement("svg", { class: "ld-curve ld-trace", role: "img", height });
   const marker = svgElement("line", { class: "ld-now" });
-  let x = () => 0;
+  let x = (n) => n;
   let from = 0;
   let wide = 600;
 
@@ -90,14 +99,14 @@ function angleTrace(onscrub) {
     const label = (text, at) => svgElement("text", at, text);
     const parts = [
       svgElement("rect", { class: "ld-context", x: x(from), width: x(0) - x(from), y: margin.top, height: bottom - margin.top }),
-      ...[-12, 0, 12].flatMap((angle) => [rule(angle), label(inWords(angle).replace(".0", ""), { x: margin.left - 6, y: y(angle) + 4, "text-anchor": "end" })]),
+      ...[-12, 0, 12].flatMap((angle) => [rule(angle), label(poleInWords(angle).replace(".0", ""), { x: margin.left - 6, y: y(angle) + 4, "text-anchor": "end" })]),
       ...ticksOf(last).map((n) => label(String(n), { x: x(n), y: bottom + 15, "text-anchor": "middle" })),
       label("steps since its eyes were closed", { x: right, y: bottom + 29, "text-anchor": "end" }),
     ];
     if (run.context.length > 4) parts.push(label("it sees", { x: x(from) + 5, y: margin.top + 14 }));
     if (before) parts.push(line("ld-true ld-before", trueAngles(before)), line("ld-free ld-before", told[0].before.map((d) => d.theta), 1));
-    parts.push(line("ld-true", [...run.shown.slice(0, -1).map((s) => inDegrees(s[2]))], from));
-    parts.push(line("ld-true", [inDegrees(run.shown.at(-2)?.[2] ?? run.truth[0][2]), ...trueAngles(run)], -1));
+    parts.push(line("ld-true", [...run.shown.slice(0, -1).map((s) => leaning(run, s))], from));
+    parts.push(line("ld-true", [leaning(run, run.shown.at(-2) ?? run.truth[0]), ...trueAngles(run)], -1));
     for (const { kind, steps } of [...told].reverse()) parts.push(line(`ld-${kind}`, [truthAt(run, 0), ...steps.map((d) => d.theta)]));
     told.forEach(({ kind, steps }, row) => parts.push(crossesAt(steps.map((d) => d.theta), x, margin.top + 8 * row, kind)));
     told[0].steps.forEach((d, i) => { if (d.looks) parts.push(svgElement("path", { class: "ld-look", d: `M${x(i + 1)} ${bottom}v-7` })); });
@@ -110,7 +119,7 @@ function angleTrace(onscrub) {
 }
 
 const ticksOf = (last) => { const step = last > 120 ? 50 : last > 60 ? 20 : 10; return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step); };
-const trueAngles = (run) => run.truth.slice(0, (run.fell ?? LONGEST) + 1).map((s) => inDegrees(s[2]));
+const trueAngles = (run) => run.truth.slice(0, (run.fell ?? LONGEST) + 1).map((s) => leaning(run, s));
 
 /** A push button that pushes as long as it is held. */
 function holdButton(icon, name, hold) {
@@ -139,18 +148,15 @@ function openSession(model) {
 
 async function startSession(view, session) {
   const model = await neighbour(view, view.get("key")); // a view's own model goes deaf when the view is closed
-  const limits = model.get("limits");
+  const [world, limits] = [makeWorld(model.get("world")), model.get("limits")];
   let generation = 0; // a try that was given up stops dreaming
   let held = null;
-  const worlds = new Map();
+  const nets = new Map();
   const tell = () => session.views.forEach((draw) => draw());
-  const set = (traits) => {
-    for (const [name, value] of Object.entries(traits)) model.set(name, value);
-    model.save_changes();
-  };
-  const worldOf = async (m) => {
-    if (!worlds.has(m)) worlds.set(m, await pageModel(model, model.get("models")[m]));
-    return worlds.get(m);
+  const set = setterOf(model);
+  const netOf = async (m) => {
+    if (!nets.has(m)) nets.set(m, await pageModel(model, model.get("models")[m]));
+    return nets.get(m);
   };
   const first = () => -session.run.context.length;
   const chosen = () => [model.get("model"), besideOf(model)].filter((m) => m >= 0);
@@ -163,6 +169,7 @@ async function startSession(view, session) {
   function told() {
     const { run, before } = session;
     const several = chosen().length > 1;
+    /** @type {any[]} */
     const all = chosen().map((m, i) => ({
       kind: i ? "beside" : "free", name: several ? `dream of ${model.get("names")[m]}` : "dream", several,
       short: several ? model.get("names")[m] : undefined, steps: run.dreams[m] ?? [], before: before?.dreams[m] ?? [],
@@ -189,7 +196,7 @@ async function startSession(view, session) {
       for (const m of chosen()) {
         const dream = run.dreams[m] ??= [];
         if (dream.length > n) continue;
-        const trouble = await worldOf(m).then((world) => dreamStep(world, run, every, limits, dream)).catch((error) => error.message);
+        const trouble = await netOf(m).then((net) => dreamStep(net, run, every, limits, dream)).catch((error) => error.message);
         if (mine !== generation) return false;
         if (trouble) return giveUp(trouble);
       }
@@ -224,7 +231,7 @@ async function startSession(view, session) {
     generation += 1;
     const { state, actions } = model.get("starts")[model.get("start")];
     if (session.run?.actions.length > 4) session.before = session.run;
-    session.run = newTry(state, actions);
+    session.run = newTry(world, state, actions);
     held = null;
     set({ step: first(), history: historyOf(session.run, dreams()) });
     tell();
@@ -235,7 +242,7 @@ async function startSession(view, session) {
     const alternate = 1 - (run.actions.at(-1) ?? run.context.at(-1) ?? 0);
     const driver = model.get("driver");
     if (driver === "coin") return Math.random() < 0.5 ? 0 : 1;
-    if (driver === "expert") return run.fell ? alternate : expertAction(run.truth.at(-1));
+    if (driver === "expert") return run.fell ? alternate : world.expert(run.truth.at(-1));
     return held ?? alternate;
   };
 
@@ -266,24 +273,24 @@ async function startSession(view, session) {
     clock.start();
   };
 
-  const listeners = {
-    "change:step": tell, "change:driver": tell, "change:speed": tell, "change:outline": tell,
-    "change:look_every": dreamAnew, "change:model": dreamOn, "change:beside": dreamOn, "change:playing": playOrPause,
-    "change:start": () => { session.before = null; session.run = null; restart(); },
-  };
+  const listeners = [
+    ["change:step", tell], ["change:driver", tell], ["change:speed", tell], ["change:outline", tell],
+    ["change:look_every", dreamAnew], ["change:model", dreamOn], ["change:beside", dreamOn], ["change:playing", playOrPause],
+    ["change:start", () => { session.before = null; session.run = null; restart(); }],
+  ];
   session.told = told;
   restart();
-  const inPage = (await Promise.all(chosen().map(worldOf))).every((world) => !world.inKernel);
+  const inPage = (await Promise.all(chosen().map(netOf))).every((net) => !net.inKernel);
   const opened = playOpening();
   if (inPage) await opened; // Python takes its time: let the reader watch it
-  for (const [event, act] of Object.entries(listeners)) model.on(event, act);
+  const deafen = listen(model, listeners);
 
   /** The telling state: an expert plays until a dream's pole is gone, and the page shows the moment before. */
   async function playOpening() {
     const { run } = session;
     const gone = () => dreams(run).some((dream) => goneAt(dream));
     for (let n = 0; n < model.get("opening") && !over(run) && !gone(); n++) {
-      pushWorld(run, expertAction(run.truth.at(-1)));
+      pushWorld(run, world.expert(run.truth.at(-1)));
       if (!await catchUp() && !session.trouble) return; // the reader has taken over
       if (session.trouble) break;
     }
@@ -304,7 +311,8 @@ async function startSession(view, session) {
     close() {
       clock.stop();
       generation += 1;
-      for (const [event, act] of Object.entries(listeners)) model.off(event, act);
+      deafen();
+      for (const net of nets.values()) net.close?.();
       sessions.delete(model.get("key"));
     },
   });
@@ -360,8 +368,7 @@ async function render({ model, el }) {
   const traceBox = element("div", {}, trace.node);
   const controls = dreamControls(model, session);
   const status = statusLine();
-  const root = element("div", { class: "ld ld-dream", role: "group", tabindex: 0, "aria-label": `Live dream. ${model.get("title")}` });
-  if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
+  const root = widgetRoot(model, "ld-dream", "Live dream.", { tabindex: 0 });
   root.append(element("div", { class: "ld-films" }, reality.node, panels[0].node, numbers.node, panels[1].node), legend, traceBox, controls.node, ...status.nodes);
   el.replaceChildren(root);
 
@@ -373,7 +380,7 @@ async function render({ model, el }) {
     const off = apart(run, told[0].steps, Math.max(step, 0));
     const pushed = step < 1 ? run.context[step + run.context.length - 1] : run.fell < step ? undefined : run.actions[step - 1];
     scene.draw(state, { pushed });
-    reality.reading.textContent = run.fell <= step ? `fell at step ${run.fell}` : `pole ${inWords(inDegrees(state[2]))}\u00b0`;
+    reality.reading.textContent = run.fell <= step ? `fell at step ${run.fell}` : `pole ${poleInWords(leaning(run, state))}\u00b0`;
     panels.forEach((dreamt, i) => {
       const dream = told.find(({ kind }) => kind === ["free", "beside"][i]);
       dreamt.node.hidden = !dream;
@@ -381,7 +388,7 @@ async function render({ model, el }) {
     });
     numbers.draw(run, step, told);
     keys.replaceChildren(...[{ kind: "true", name: "reality" }, ...told].map(({ kind, name }) => lineSample(lineOf(kind), name)));
-    gap.textContent = told.length === 1 && Number.isFinite(off) ? `${inWords(off)}\u00b0 apart` : "";
+    gap.textContent = told.length === 1 && Number.isFinite(off) ? `${poleInWords(off)}\u00b0 apart` : "";
     trace.draw(run, session.before, step, told);
     controls.show();
     status.say(session.trouble ? `The dream stopped: ${session.trouble}.` : sentenceOf(run, step, told), model.get("playing"));
@@ -392,9 +399,10 @@ async function render({ model, el }) {
   const arrow = (event) => ["ArrowLeft", "ArrowRight"].indexOf(event.key);
   const push = (event, down) => { session.hold(arrow(event), down); if (down) event.preventDefault(); };
   keepKeys(root, (event) => {
-    // Arrows push, whatever was pressed last; lists and sliders have them for themselves while nothing plays.
-    if (arrow(event) >= 0 && (model.get("playing") || !event.target.closest("select, input"))) return push(event, true);
-    if (event.target.closest("select, input, button")) return;
+    // Arrows push, whichever button was pressed last; lists and sliders have them for themselves, also while it plays.
+    if (event.target.closest("select, input")) return;
+    if (arrow(event) >= 0) return push(event, true);
+    if (event.target.closest("button")) return;
     if (event.key === " ") session.set({ playing: !model.get("playing") });
     else if (event.key === "r") session.restart();
     else if (event.key === ".") session.forward();
@@ -407,8 +415,7 @@ async function render({ model, el }) {
     if (event.target === document.body && arrow(event) >= 0 && model.get("playing")) push(event, event.type === "keydown");
   };
   for (const kind of ["keydown", "keyup"]) document.addEventListener(kind, elsewhere);
-  const resize = new ResizeObserver(ask);
-  resize.observe(traceBox);
+  const unsize = onResize(traceBox, ask);
   const forgetTheme = onThemeChange(ask);
   drawNow();
 
@@ -416,7 +423,8 @@ async function render({ model, el }) {
     session.views.delete(ask);
     for (const kind of ["keydown", "keyup"]) document.removeEventListener(kind, elsewhere);
     ask.cancel();
-    resize.disconnect();
+    unsize();
+    status.stop();
     forgetTheme();
     if (!session.views.size) session.close();
   };

@@ -14,8 +14,9 @@ from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, read
 from latent_dynamics.world.rendering import draw
 
+from ...page.base import BookWidget
+from ...page.bundle import bundle, styles
 from ...page.page_model import PageModel, rounded
-from ..base import BookWidget, source
 from .dream_still import dream_still
 
 LOOKS = (0, 20, 10, 5, 3, 2, 1)  # how often it may look at reality: every so many steps, 0 is never
@@ -37,8 +38,13 @@ class Dream(BookWidget):
     Raises ValueError for starts that do not fit together.
     """
 
-    _esm = source("common.js", "engine.js", "world.js", "compare.js", "exact_physics.js", "dream_try.js", "dream.js")
-    _css = source("common.css", "world.css", "rollout_player.css", "dream.css")
+    _esm = bundle("widgets/dream/dream.js")
+    _css = styles(
+        "page/common.css",
+        "page/world.css",
+        "widgets/rollout_player/rollout_player.css",
+        "widgets/dream/dream.css",
+    )
 
     key = t.Unicode(help="what two views of one widget know each other by").tag(sync=True)
     title = t.Unicode().tag(sync=True)
@@ -46,6 +52,7 @@ class Dream(BookWidget):
     names = t.List(t.Unicode(), help="and what the list calls them").tag(sync=True)
     starts = t.List(help="[{state, actions}, ...]").tag(sync=True)
     labels = t.List(t.Unicode()).tag(sync=True)
+    world = t.Dict(help="what the page's world has other than CartPole, see world.js").tag(sync=True)
     limits = t.Dict(help="what the reader of angles takes for a pole").tag(sync=True)
     opening = t.Int(help="steps that are played before the reader takes over").tag(sync=True)
     model = t.Int(0, help="model shown, from 0").tag(sync=True)
@@ -59,7 +66,7 @@ class Dream(BookWidget):
     playing = t.Bool(False).tag(sync=True)
     history = t.Dict(help="what happened in the present try").tag(sync=True)
 
-    def __init__(self, models, states, actions, labels=None, opening=60, title="", **settings):
+    def __init__(self, models, states, actions, labels=None, opening=60, title="", world=None, **settings):
         if not models:
             raise ValueError("there is no model to dream with; give {name: world model}")
         states, actions = np.asarray(states, dtype=np.float64), np.asarray(actions, dtype=np.int64)
@@ -69,12 +76,14 @@ class Dream(BookWidget):
             raise ValueError(f"{len(labels)} labels for {len(starts)} starts; give one for each")
         self.world_models = dict(models)
         self.page_models = [PageModel.of(model, name) for name, model in models.items()]
-        content = repr((starts, labels, opening, title, [page.model_id for page in self.page_models])).encode()
+        world = {} if world is None else dict(world.page)
+        content = repr((starts, labels, opening, title, world, [page.model_id for page in self.page_models])).encode()
         super().__init__(
             content,
             title=title,
             models=[f"IPY_MODEL_{page.model_id}" for page in self.page_models],
             names=list(models),
+            world=world,
             starts=starts,
             labels=labels,
             limits={name: list(pair) for name, pair in limits().items()},

@@ -1,10 +1,9 @@
 """The live dream's still picture: two film strips over the two angles, for pages without JavaScript."""
 
-
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..base import still_figure
+from ...page.base import still_figure
 from ..rollout_player.rollout_still import COLOURS
 
 NAMES = ("reality", "dream")

@@ -1,21 +1,25 @@
 // One try of the live dream: what was pushed since the models' eyes were closed, and where it led: in truth, in the dream of
 // each model that was asked, and in exact physics from the frames that the models saw.
 
-const LOST = 2; // degrees; beyond it the book calls a prediction lost
-const LONGEST = 300; // steps of a dream
+import { fitState } from "../../page/exact_physics.js";
+import { unitFrame } from "../../page/world.js";
+import { inDegrees, poleInWords } from "../../page/words.js";
+
+export const LOST = 2; // degrees; beyond it the book calls a prediction lost
+export const LONGEST = 300; // steps of a dream
 const MEMORY = 20; // steps: exact physics fits what was seen since then; before, or longer ago than the context, it forgets
-const inDegrees = (radians) => radians * 180 / Math.PI;
-const inWords = (angle) => (Number.isFinite(angle) ? angle.toFixed(1).replace("-", "\u2212") : "no pole");
 
 /** One try: a start, what was done since, and where it led; `dreams` are by the model's number, `fell` is when the truth fell. */
-function newTry(state, actions) {
+export function newTry(world, state, actions) {
   const truth = [state];
-  for (const action of actions) truth.push(stepWorld(truth.at(-1), action));
-  return { context: actions, shown: truth, actions: [], truth: [truth.at(-1)], dreams: {}, physics: [], glances: {}, fell: undefined };
+  for (const action of actions) truth.push(world.step(truth.at(-1), action));
+  return {
+    world, context: actions, shown: truth, actions: [], truth: [truth.at(-1)], dreams: {}, physics: [], glances: {}, fell: undefined,
+  };
 }
 
 /** The same try up to a step, to go on from there into another future. */
-function cutTry(run, step) {
+export function cutTry(run, step) {
   const dreams = Object.entries(run.dreams).map(([m, dream]) => [m, dream.slice(0, step)]);
   return {
     ...run, actions: run.actions.slice(0, step), truth: run.truth.slice(0, step + 1), dreams: Object.fromEntries(dreams),
@@ -24,21 +28,21 @@ function cutTry(run, step) {
 }
 
 /** Moves the true world on by a push; once it has fallen it stays where it lies. */
-function pushWorld(run, action) {
+export function pushWorld(run, action) {
   const last = run.truth.at(-1);
   run.actions.push(action);
-  run.truth.push(run.fell ? last : stepWorld(last, action));
-  if (!run.fell && hasFallen(run.truth.at(-1))) run.fell = run.actions.length;
+  run.truth.push(run.fell ? last : run.world.step(last, action));
+  if (!run.fell && run.world.fallen(run.truth.at(-1))) run.fell = run.actions.length;
 }
 
 /** Whether eyes that open every so many steps (0: never) see the frame of a step. */
 const looksAt = (run, n, every) => every > 0 && n % every === 0 && !(run.fell <= n);
 
 /** What the model believes after the frames that it was shown. */
-async function beliefAfter(world, run) {
-  const code = async (state) => world.see(unitFrame(drawFrame(state)));
-  let belief = await world.begin(await code(run.shown[0]));
-  for (const [n, action] of run.context.entries()) belief = await world.update(belief, action, await code(run.shown[n + 1]));
+async function beliefAfter(net, run) {
+  const code = async (state) => net.see(unitFrame(run.world.draw(state)));
+  let belief = await net.begin(await code(run.shown[0]));
+  for (const [n, action] of run.context.entries()) belief = await net.update(belief, action, await code(run.shown[n + 1]));
   return belief;
 }
 
@@ -46,8 +50,8 @@ async function beliefAfter(world, run) {
 function glance(run, n, limits) {
   const state = n < 0 ? run.shown[n + run.context.length] : run.truth[n];
   if (!run.glances[n]) {
-    const frame = unitFrame(drawFrame(state));
-    run.glances[n] = { frame, ...readFrame(frame, limits) };
+    const frame = unitFrame(run.world.draw(state));
+    run.glances[n] = { frame, ...run.world.read(frame, limits) };
   }
   return run.glances[n];
 }
@@ -56,26 +60,26 @@ function glance(run, n, limits) {
  * Adds a step to a dream: what the model expects of the next push, and whether it then looks at what came of it. Who was
  * slower than another that dreamt the same step adds nothing.
  */
-async function dreamStep(world, run, every, limits, dream = run.dreams[0] ??= []) {
+export async function dreamStep(net, run, every, limits, dream = run.dreams[0] ??= []) {
   const n = dream.length + 1;
-  const before = dream.at(-1)?.belief ?? await beliefAfter(world, run);
+  const before = dream.at(-1)?.belief ?? await beliefAfter(net, run);
   const action = run.actions[n - 1];
-  const expected = await world.step(before, action);
-  const frame = await world.decode(expected);
-  const seen = readFrame(frame, limits);
+  const expected = await net.step(before, action);
+  const frame = await net.decode(expected);
+  const seen = run.world.read(frame, limits);
   const looks = looksAt(run, n, every);
-  const belief = looks ? await world.update(before, action, await world.see(glance(run, n, limits).frame)) : expected;
-  const gone = !seen.valid || hasFallen([seen.x, 0, seen.theta, 0]);
+  const belief = looks ? await net.update(before, action, await net.see(glance(run, n, limits).frame)) : expected;
+  const gone = !seen.valid || run.world.fallen(run.world.standing(seen));
   if (dream.length < n) dream.push({ belief, frame, theta: seen.valid ? inDegrees(seen.theta) : NaN, looks, gone });
 }
 
 /** One step more of exact physics: simulated, or fitted anew where the models look; a pole that fell stays where it lies. */
-function physicsStep(run, every, limits) {
+export function physicsStep(run, every, limits) {
   const n = run.physics.length + 1;
   const before = run.physics.at(-1)?.state ?? fitAt(run, 0, every, limits);
   const state = looksAt(run, n, every) ? fitAt(run, n, every, limits)
-    : hasFallen(before) ? before : stepWorld(before, run.actions[n - 1]);
-  return { state, theta: inDegrees(state[2]), gone: hasFallen(state) };
+    : run.world.fallen(before) ? before : run.world.step(before, run.actions[n - 1]);
+  return { state, theta: leaning(run, state), gone: run.world.fallen(state) };
 }
 
 /** The state at a step that best explains the last frames that the models saw: as many as there were before their eyes closed. */
@@ -85,29 +89,33 @@ function fitAt(run, last, every, limits) {
   const when = [];
   for (let n = last; n >= oldest && when.length <= context; n--) if (n <= 0 || looksAt(run, n, every)) when.unshift(n);
   const seen = when.map((n) => ({ after: n - when[0], ...glance(run, n, limits) }));
-  return fitState(seen, [...run.context, ...run.actions].slice(context + when[0], context + last));
+  return fitState(run.world, seen, [...run.context, ...run.actions].slice(context + when[0], context + last));
 }
 
-const truthAt = (run, n) => inDegrees(run.truth[n][2]);
+/** How far the pole leans in a state of the world, in degrees. */
+export const leaning = (run, state) => inDegrees(run.world.pose(state).theta);
+
+export const truthAt = (run, n) => leaning(run, run.truth[n]);
 
 /** How many degrees a dream's pole, or that of exact physics, is from the true one; NaN where there is none to compare. */
-const apart = (run, steps, n) => (run.fell <= n ? NaN : Math.abs((steps[n - 1]?.theta ?? NaN) - truthAt(run, n)));
+export const apart = (run, steps, n) => (run.fell <= n ? NaN : Math.abs((steps[n - 1]?.theta ?? NaN) - truthAt(run, n)));
 
 /** The first step at which it is lost (0: at none), and that at which its pole is gone. */
-const lostAt = (run, steps) => steps.findIndex((_, i) => !(run.fell <= i + 1) && !(apart(run, steps, i + 1) <= LOST)) + 1;
-const goneAt = (steps) => steps.findIndex(({ gone }) => gone) + 1;
+export const lostAt = (run, steps) => steps.findIndex((_, i) => !(run.fell <= i + 1) && !(apart(run, steps, i + 1) <= LOST)) + 1;
+export const goneAt = (steps) => steps.findIndex(({ gone }) => gone) + 1;
 
 /** Whether it was gone by a step. */
-const goneBy = (steps, n) => goneAt(steps) > 0 && goneAt(steps) <= n;
+export const goneBy = (steps, n) => goneAt(steps) > 0 && goneAt(steps) <= n;
 
 const rounded = (angle) => (Number.isFinite(angle) ? Math.round(1000 * angle) / 1000 : null);
 
 /** What Python reads of the present try; `dreams` are the one shown and, where there is one, the one beside it. */
-function historyOf(run, [dream, beside = []]) {
+export function historyOf(run, dreams) {
+  const [dream, beside = []] = dreams;
   const angles = (steps) => steps.map(({ theta }) => rounded(theta));
   return {
     actions: [...run.actions],
-    theta_true: run.truth.slice(1).map((state) => rounded(inDegrees(state[2]))),
+    theta_true: run.truth.slice(1).map((state) => rounded(leaning(run, state))),
     theta_dream: angles(dream), theta_beside: angles(beside), theta_physics: angles(run.physics),
     looked: dream.map(({ looks }) => looks),
     true_fell: run.fell ?? null, dream_fell: goneAt(dream) || null, beside_fell: goneAt(beside) || null,
@@ -117,7 +125,7 @@ function historyOf(run, [dream, beside = []]) {
 // In words. What is told of beside reality is a list of { kind, name, steps }: dreams, and exact physics.
 
 /** The fate of all poles, for those who can't see the curves. */
-function describe(run, told) {
+export function describe(run, told) {
   const fates = told.map(({ name, kind, steps }) => {
     const [lost, gone] = [lostAt(run, steps), goneAt(steps)];
     const drift = lost ? `is more than ${LOST} degrees off from step ${lost}` : `stays within ${LOST} degrees`;
@@ -129,19 +137,19 @@ function describe(run, told) {
 }
 
 const article = (name, kind) => (kind === "physics" ? name : `the ${name}`);
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
+export const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** What a listener hears of a step. */
-function sentenceOf(run, step, told) {
+export function sentenceOf(run, step, told) {
   if (step < 0) return `The model sees reality; ${-step} frame${step === -1 ? "" : "s"} to go until its eyes close.`;
   if (step === 0) return "Now the model's eyes close. Whatever it shows from here on, it dreams.";
   if (told.some(({ steps }) => !steps[step - 1])) return "";
-  const truth = run.fell <= step ? `the real pole fell at step ${run.fell}` : `reality ${inWords(truthAt(run, step))} degrees`;
+  const truth = run.fell <= step ? `the real pole fell at step ${run.fell}` : `reality ${poleInWords(truthAt(run, step))} degrees`;
   const shown = told.map(({ name, kind, steps }) => {
     const { theta } = steps[step - 1];
     const off = apart(run, steps, step);
-    const distance = Number.isFinite(off) ? `, ${inWords(off)} apart` : "";
-    return Number.isFinite(theta) ? `${name} ${inWords(theta)} degrees${distance}` : `${article(name, kind)} shows no pole`;
+    const distance = Number.isFinite(off) ? `, ${poleInWords(off)} apart` : "";
+    return Number.isFinite(theta) ? `${name} ${poleInWords(theta)} degrees${distance}` : `${article(name, kind)} shows no pole`;
   });
   const ends = told.filter(({ steps }) => goneBy(steps, step)).map(({ name, kind, steps }) => (
     ` ${capital(article(name, kind))} ${kind === "physics" ? "fell" : "ended"} at step ${goneAt(steps)}.`));

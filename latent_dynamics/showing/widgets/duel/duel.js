@@ -1,17 +1,12 @@
 // Two controllers, one start: A knows the true state, B looks at the drawn frame. Both play live, with their confidence.
 
+import { pageFunction } from "../../page/engine.js";
+import { makeScene, makeWorld, paintGrey, unitFrame } from "../../page/world.js";
+import { chooser, element, furnish, iconButton, listen, metronome, oncePerFrame, playerKeys, setterOf, slider, statusLine, widgetRoot } from "../../page/common.js";
+
 const SPEEDS = [[5, "slow: 5 steps a second"], [12.5, "a quarter of real time"], [50, "real time"]];
 const SEES = { A: "It sees the true state:", B: "It sees the latent z of this picture:" };
 
-const pageFunction = async (model, { graph, weights }) => prepare(graph, await constantsOf(await neighbour(model, weights)));
-
-/** A number with its sign, and a real minus, but no minus zero. */
-const signed = (value, digits) => {
-  const size = Math.abs(value).toFixed(digits);
-  return (value < 0 && Number(size) > 0 ? "\u2212" : "+") + size;
-};
-
-const inDegrees = (radians) => (radians * 180) / Math.PI;
 const sideOf = (right) => (right ? "right" : "left");
 /** A network is never wholly sure. */
 const percent = (share) => (share > 0.99 ? "over 99%" : `${Math.round(100 * share)}%`);
@@ -20,18 +15,18 @@ const percent = (share) => (share > 0.99 ? "over 99%" : `${Math.round(100 * shar
  * A game that is computed as far as it is asked for: { at(step) -> { state, right, expert, fallen, agreed, step } }. `right`
  * is the probability of pushing right; `agreed` counts the decisions so far that the rule would have taken too.
  */
-function makeGame(start, probability, weight) {
+export function makeGame(world, start, probability, weight) {
   const moments = [];
   const add = (state, agreed) => {
     const right = probability(state);
-    const expert = state[2] + weight * state[3] > 0;
-    moments.push({ state, right, expert, fallen: hasFallen(state), agreed });
+    const expert = world.expert(state, weight) === 1;
+    moments.push({ state, right, expert, fallen: world.fallen(state), agreed });
   };
   add(Float64Array.from(start), 0);
   function at(step) {
     while (moments.length <= step && !moments.at(-1).fallen) {
       const { state, right, expert, agreed } = moments.at(-1);
-      add(stepWorld(state, right > 0.5 ? 1 : 0), agreed + ((right > 0.5) === expert));
+      add(world.step(state, right > 0.5 ? 1 : 0), agreed + ((right > 0.5) === expert));
     }
     const last = Math.min(step, moments.length - 1);
     return { ...moments[last], step: last };
@@ -40,12 +35,12 @@ function makeGame(start, probability, weight) {
 }
 
 /** Both probabilities as functions of the true state, for each rule. */
-async function readPlayers(model) {
+export async function readPlayers(model, world) {
   const functions = {};
   for (const [name, part] of Object.entries(model.get("functions"))) functions[name] = await pageFunction(model, part);
   return {
     A: (rule) => (state) => functions[`${rule} A`](Float32Array.from(state))[0],
-    B: (rule) => (state) => functions[`${rule} B`](functions.see(unitFrame(drawFrame(state))))[0],
+    B: (rule) => (state) => functions[`${rule} B`](functions.see(unitFrame(world.draw(state))))[0],
   };
 }
 
@@ -63,25 +58,23 @@ function confidenceBar() {
   return { node, show };
 }
 
-/** What the player sees: A four numbers, B a picture. */
-function insight(player) {
+/** What the player sees: A the state's numbers, B a picture. */
+function insight(player, world) {
   if (player === "A") {
     const node = element("p", { class: "ld-numbers" });
-    const show = ([x, xDot, theta, thetaDot]) => node.replaceChildren(...[
-      `x ${signed(x, 2)} m`, `moving ${signed(xDot, 2)} m/s`, `pole ${signed(inDegrees(theta), 1)}\u00b0`, `turning ${signed(inDegrees(thetaDot), 0)}\u00b0/s`,
-    ].map((words) => element("span", {}, words)));
+    const show = (state) => node.replaceChildren(...world.inWords(state).map((words) => element("span", {}, words)));
     return { node, show };
   }
   const canvas = element("canvas", { width: 100, height: 32, class: "ld-scene-frame", role: "img", "aria-label": "The picture that B sees" });
   const context = canvas.getContext("2d");
-  return { node: canvas, show: (state) => paintGrey(context, drawFrame(state)) };
+  return { node: canvas, show: (state) => paintGrey(context, world.draw(state)) };
 }
 
 /** One player's side: the world, the confidence, the count, and what it sees. */
-function playerPanel(player) {
+function playerPanel(player, world) {
   const scene = makeScene(`The cart and pole of controller ${player}`);
   const bar = confidenceBar();
-  const sees = insight(player);
+  const sees = insight(player, world);
   const count = element("p", { class: "ld-count" });
   const node = element("div", { class: `ld-player ld-player-${player}` },
     element("p", { class: "ld-player-name" }, `Controller ${player}`), scene.node, count, bar.node,
@@ -135,20 +128,17 @@ function makeControls(model, set, go) {
   return { node, show };
 }
 
-async function render({ model, el }) {
-  const players = await readPlayers(model);
+export async function render({ model, el }) {
+  const world = makeWorld(model.get("world"));
+  const players = await readPlayers(model, world);
   const limit = model.get("limit");
-  const set = (traits) => {
-    for (const [name, value] of Object.entries(traits)) model.set(name, value);
-    model.save_changes();
-  };
+  const set = setterOf(model);
   const go = (step) => set({ playing: false, step: Math.max(0, Math.min(limit, step)) });
 
-  const panels = { A: playerPanel("A"), B: playerPanel("B") };
+  const panels = { A: playerPanel("A", world), B: playerPanel("B", world) };
   const controls = makeControls(model, set, go);
   const status = statusLine();
-  const root = element("div", { class: "ld ld-duel", role: "group", tabindex: 0, "aria-label": `Controller duel. ${model.get("title")}` });
-  if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
+  const root = widgetRoot(model, "ld-duel", "Controller duel.", { tabindex: 0 });
   root.append(element("div", { class: "ld-players" }, panels.A.node, panels.B.node), controls.node, ...status.nodes);
   el.replaceChildren(root);
 
@@ -157,7 +147,7 @@ async function render({ model, el }) {
   function deal() {
     const [, , weight] = model.get("rules").find(([name]) => name === model.get("rule"));
     const start = model.get("states")[model.get("start")];
-    games = Object.fromEntries(["A", "B"].map((who) => [who, makeGame(start, players[who](model.get("rule")), weight)]));
+    games = Object.fromEntries(["A", "B"].map((who) => [who, makeGame(world, start, players[who](model.get("rule")), weight)]));
   }
   /** Where step -1 leads. */
   function firstFall() {
@@ -186,28 +176,21 @@ async function render({ model, el }) {
     clock.start();
   };
 
-  keepKeys(root, (event) => {
-    if (event.target !== root) return; // sliders, buttons and lists have keys of their own
-    const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity };
-    if (event.key === " ") set({ playing: !model.get("playing") });
-    else if (event.key in moves) go(model.get("step") + moves[event.key]);
-    else return;
-    event.preventDefault();
-  });
+  playerKeys(root, model, set, go, { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity });
 
   const ask = oncePerFrame(draw);
   const dealAndAsk = () => { deal(); ask(); };
-  const listeners = [
+  const deafen = listen(model, [
     ["change:step", ask], ["change:playing", ask], ["change:playing", playOrPause], ["change:speed", ask],
     ["change:rule", dealAndAsk], ["change:start", dealAndAsk],
-  ];
-  listeners.forEach(([event, act]) => model.on(event, act));
+  ]);
   deal();
   draw();
   playOrPause();
 
   return () => {
-    listeners.forEach(([event, act]) => model.off(event, act));
+    deafen();
+    status.stop();
     clock.stop();
     ask.cancel();
   };

@@ -17,8 +17,9 @@ from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.rendering import draw
 from latent_dynamics.world.worlds import CARTPOLE
 
+from ...page.base import BookWidget, noscript_figure
+from ...page.bundle import bundle, styles
 from ...page.page_model import page_function, rounded
-from ..base import BookWidget, noscript_figure, source
 from ..start_states import checked_states
 
 RULES = {"fair": 0.0, "unfair": 0.5}  # seconds: how much of theta_dot the rule adds to theta
@@ -36,11 +37,12 @@ class Duel(BookWidget):
     step of -1 lets the page go to where the first of the two falls. Raises ValueError for what it cannot play.
     """
 
-    _esm = source("common.js", "world.js", "engine.js", "duel.js")
-    _css = source("common.css", "world.css", "duel.css")
+    _esm = bundle("widgets/duel/duel.js")
+    _css = styles("page/common.css", "page/world.css", "widgets/duel/duel.css")
 
     functions = t.Dict(help="{see, 'fair A', ...}: graph and weights of each").tag(sync=True)
     rules = t.List(help="[name, words, weight of theta_dot] of each rule").tag(sync=True)
+    world = t.Dict(help="what the page's world has other than CartPole, see world.js").tag(sync=True)
     states = t.List(help="S true states").tag(sync=True)
     labels = t.List(t.Unicode(), help="what the list of starts shows").tag(sync=True)
     title = t.Unicode().tag(sync=True)
@@ -51,7 +53,9 @@ class Duel(BookWidget):
     playing = t.Bool(False, help="whether it is playing").tag(sync=True)
     speed = t.Float(12.5, help="steps a second").tag(sync=True)
 
-    def __init__(self, autoencoder, controllers, states, labels=None, rule=None, start=0, step=-1, title=""):
+    def __init__(
+        self, autoencoder, controllers, states, labels=None, rule=None, start=0, step=-1, title="", world=None
+    ):
         states = checked_states(states)
         _check_rules(controllers)
         self._eyes = rounded(autoencoder)
@@ -59,6 +63,7 @@ class Duel(BookWidget):
         traits = {
             "functions": self._exported(states),
             "rules": [[name, WORDS[name], RULES[name]] for name in controllers],
+            "world": {} if world is None else dict(world.page),
             "states": states.tolist(),
             "labels": _labels(labels, states),
             "title": title,

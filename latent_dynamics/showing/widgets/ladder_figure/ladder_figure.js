@@ -1,6 +1,8 @@
 // The ladder's figure: every rung's curve or number, its spread over training seeds, and all values at one step.
 // The model's traits are the only state: every control sets a trait, every trait change draws.
 
+import { chooser, element, furnish, keepKeys, listen, oncePerFrame, onResize, setterOf, slider, statusLine, svgElement, widgetRoot } from "../../page/common.js";
+
 const SIDES = { left: 46, right: 20, top: 40, bottom: 38 };
 const MARKS = ["M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z", "M-1-1H1V1H-1Z", "M0-1.4L1.4 0 0 1.4-1.4 0Z", "M0-1.3L1.3 1H-1.3Z", "M0 1.3L1.3-1H-1.3Z"];
 
@@ -143,11 +145,11 @@ function ladderLegend(model, looks, set) {
     const sample = svgElement("svg", { viewBox: "0 0 34 14", class: look.kind, "aria-hidden": "true" },
       svgPath("ld-line", "M1 7H33"), look.mark ? markAt(look, 17, 7) : "");
     const others = () => model.get("shown").filter((other) => other !== name);
-    const input = look.mark ? element("input", { type: "checkbox", onchange: () => set("shown", input.checked ? [...others(), name] : others()) }) : "";
+    const input = look.mark ? element("input", { type: "checkbox", onchange: () => set({ shown: input.checked ? [...others(), name] : others() }) }) : "";
     const node = element(input ? "label" : "div", { class: "ld-chip", "data-name": name }, input, sample, element("span", {}, look.words), value);
     return { name, node, input, value };
   });
-  const all = (words, shown) => element("button", { type: "button", class: "ld-button ld-words", onclick: () => set("shown", shown) }, words);
+  const all = (words, shown) => element("button", { type: "button", class: "ld-button ld-words", onclick: () => set({ shown }) }, words);
   const node = element("fieldset", { class: "ld-legend" },
     element("legend", {}, "Median over training seeds, least to most in brackets.", element("span", {}, " \u00d7 From here on, half of the dreams cannot be read.")),
     element("div", { class: "ld-controls" }, all("All", model.get("rungs").map(([name]) => name)), all("None", [])),
@@ -203,15 +205,12 @@ function ladderInWords(model, looks, { metric, horizon, by, here, spreadOf, say 
 
 async function render({ model, el }) {
   const looks = looksOf(model);
-  const set = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
+  const set = setterOf(model);
   const [metrics, protocols] = [model.get("metrics"), model.get("protocols")];
-  const onstep = (step) => { if (step !== model.get("step")) set("step", step); };
+  const onstep = (step) => { if (step !== model.get("step")) set({ step }); };
 
-  const metric = chooser("Metric", metrics.map(([, { label }]) => label), (i) => set("metric", metrics[i][0]));
-  const protocol = protocolButtons(protocols, (name) => set("protocol", name));
+  const metric = chooser("Metric", metrics.map(([, { label }]) => label), (i) => set({ metric: metrics[i][0] }));
+  const protocol = protocolButtons(protocols, (name) => set({ protocol: name }));
   const plot = ladderPlot(looks, model.get("doubling"), onstep);
   const legend = ladderLegend(model, looks, set);
   const step = slider("Step", onstep);
@@ -221,8 +220,7 @@ async function render({ model, el }) {
   const line = statusLine();
   const numbers = element("div", { class: "ld-numbers", role: "region", tabindex: 0, "aria-label": "The figure in numbers" });
   const folded = element("details", {}, element("summary", {}, "The figure in numbers"), numbers);
-  const root = element("div", { class: "ld ld-ladder", role: "group", "aria-label": `The ladder. ${model.get("title")}` });
-  if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
+  const root = widgetRoot(model, "ld-ladder", "The ladder.");
   const left = element("div", {}, element("p", { class: "ld-ladder-head" }, head, tag), box, steps, ...line.nodes);
   root.append(element("div", { class: "ld-controls ld-ladder-choice" }, metric.node, protocol.node),
     element("div", { class: "ld-ladder-body" }, left, legend.node), folded);
@@ -278,16 +276,15 @@ async function render({ model, el }) {
 
   drawAll();
   const [askStep, askAll] = [oncePerFrame(drawStep), oncePerFrame(drawAll)];
-  const listeners = [["change:step", askStep], ...["metric", "protocol", "shown"].map((name) => [`change:${name}`, askAll])];
-  listeners.forEach(([event, act]) => model.on(event, act));
-  const resize = new ResizeObserver(askAll);
-  resize.observe(box);
+  const deafen = listen(model, [["change:step", askStep], ...["metric", "protocol", "shown"].map((name) => [`change:${name}`, askAll])]);
+  const unsize = onResize(box, askAll);
 
   return () => {
-    listeners.forEach(([event, act]) => model.off(event, act));
+    deafen();
+    line.stop();
     askStep.cancel();
     askAll.cancel();
-    resize.disconnect();
+    unsize();
   };
 }
 

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from latent_dynamics.world.worlds import CARTPOLE
 
-from ..base import BookWidget, source, still_figure
+from ...page.base import BookWidget, still_figure
+from ...page.bundle import bundle, styles
 
 PROTOCOLS = {"intervened": "coin tosses", "replayed": "recorded actions"}
 TOLD = (1, 5, 10, 15, 20, 30, 50)  # the steps of tables, and of the marks on the lines
@@ -96,8 +97,8 @@ class LadderFigure(BookWidget):
     for what it cannot show.
     """
 
-    _esm = source("common.js", "ladder_figure.js")
-    _css = source("common.css", "ladder_figure.css")
+    _esm = bundle("widgets/ladder_figure/ladder_figure.js")
+    _css = styles("page/common.css", "widgets/ladder_figure/ladder_figure.css")
 
     rungs = t.List(help="[rung, what the legend calls it], simplest first").tag(sync=True)
     references = t.List(t.Unicode()).tag(sync=True)

@@ -1,23 +1,20 @@
 // A slider for each number of z: the decoded frame at once, the reader's verdict, and how far z is from any real frame's.
 
+import { halves, pageFunction } from "../../page/engine.js";
+import { makeWorld, paintGrey, unitFrame } from "../../page/world.js";
+import { chooser, element, furnish, keepKeys, listen, oncePerFrame, restingSentence, setterOf, slider, widgetRoot } from "../../page/common.js";
+import { inDegrees, signed } from "../../page/words.js";
+
 const STEP = 0.05; // standard deviations
 
-const pageFunction = async (model, { graph, weights }) => prepare(graph, await constantsOf(await neighbour(model, weights)));
+const tilt = (theta) => `${signed(inDegrees(theta), 1)}\u00b0`;
 
-/** A number with its sign, and a real minus, but no minus zero. */
-const signed = (value, digits) => {
-  const size = Math.abs(value).toFixed(digits);
-  return (value < 0 && Number(size) > 0 ? "\u2212" : "+") + size;
-};
-
-const inDegrees = (radians) => signed((radians * 180) / Math.PI, 1) + "\u00b0";
-
-const verdict = ({ x, theta, valid }) => (valid ? `cart ${signed(x, 2)} m, pole ${inDegrees(theta)}` : "no pole");
+const verdict = ({ x, theta, valid }) => (valid ? `cart ${signed(x, 2)} m, pole ${tilt(theta)}` : "no pole");
 
 /** What the sliders stand for: the real frames, their latents, and where training latents lie. */
-function latentSpace(model, encode) {
+function latentSpace(model, world, encode) {
   const [mean, spread, seen] = [model.get("mean"), model.get("spread"), halves(model.get("seen"))];
-  const frames = model.get("states").map(drawFrame);
+  const frames = model.get("states").map(world.draw);
   const codes = frames.map((frame) => encode(unitFrame(frame)));
   const size = mean.length;
   const standard = (z) => Array.from(z, (value, i) => (value - mean[i]) / spread[i]);
@@ -76,7 +73,7 @@ function distanceBar(usual, count) {
 }
 
 /** One slider a number; each knows where the real frame lies, at its zero. */
-function makeSliders(model, space, move) {
+function makeSliders(space, move) {
   const sliders = Array.from({ length: space.size }, (_, i) => slider(`z${i + 1}`, (n) => move(i, n * STEP)));
   sliders.forEach(({ node }) => node.append(element("i", { "aria-hidden": "true" })));
   const node = element("div", { class: "ld-latent-sliders" }, ...sliders.map((one) => one.node));
@@ -98,7 +95,7 @@ function latentInWords(by, real, drawn, distance, usual) {
   const changed = by.flatMap((value, i) => (value ? [`z${i + 1} by ${signed(value, 2)}`] : []));
   const what = changed.length === 0 ? "This is the latent of the real frame."
     : changed.length > 3 ? `${changed.length} of the ${by.length} numbers are moved.` : `Moved ${changed.join(" and ")} sd.`;
-  const draws = drawn.valid ? `It is drawn with the pole at ${inDegrees(drawn.theta)}; in the real frame it is at ${inDegrees(real.theta)}.`
+  const draws = drawn.valid ? `It is drawn with the pole at ${tilt(drawn.theta)}; in the real frame it is at ${tilt(real.theta)}.`
     : "The decoder draws no pole that can be read.";
   const where = distance > usual ? `The nearest training latent is ${distance.toFixed(1)} sd away, farther than those of real frames: no picture belongs to this z.`
     : `The nearest training latent is ${distance.toFixed(1)} sd away, as for real frames.`;
@@ -106,14 +103,12 @@ function latentInWords(by, real, drawn, distance, usual) {
 }
 
 async function render({ model, el }) {
+  const world = makeWorld(model.get("world"));
   const encode = await pageFunction(model, model.get("functions").encode);
   const decode = await pageFunction(model, model.get("functions").decode);
-  const space = latentSpace(model, encode);
+  const space = latentSpace(model, world, encode);
   const [limits, usual] = [model.get("limits"), model.get("usual")];
-  const set = (traits) => {
-    for (const [name, value] of Object.entries(traits)) model.set(name, value);
-    model.save_changes();
-  };
+  const set = setterOf(model);
   const snap = (frame) => set({ frame, moved: Array(space.size).fill(0) });
   const move = (i, by) => set({ moved: model.get("moved").with(i, Math.round(by * 100) / 100) });
   const anywhere = () => set({ moved: Array.from({ length: space.size }, (_, i) => {
@@ -123,27 +118,25 @@ async function render({ model, el }) {
 
   const panels = [picturePanel("A real frame", "The real frame"), picturePanel("Drawn from z", "The frame decoded from z")];
   const bar = distanceBar(usual, space.count);
-  const sliders = makeSliders(model, space, move);
+  const sliders = makeSliders(space, move);
   const frames = chooser("Real frame", model.get("labels"), snap);
   const button = (words, onclick) => element("button", { type: "button", class: "ld-button", onclick }, words);
   const back = button("Back to the real frame", () => snap(model.get("frame")));
   const next = button("Next real frame", () => snap((model.get("frame") + 1) % space.frames.length));
-  const sentence = element("p", { class: "ld-say", "aria-live": "polite" });
-  const root = element("div", { class: "ld ld-latent", role: "group", "aria-label": `Latent explorer. ${model.get("title")}` });
-  if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
+  const sentence = restingSentence();
+  const root = widgetRoot(model, "ld-latent", "Latent explorer.");
   root.append(element("div", { class: "ld-latent-pictures" }, ...panels.map(({ node }) => node)), bar.node,
     element("div", { class: "ld-controls" }, sliders.node,
-      element("div", { class: "ld-latent-buttons" }, back, next, button("Anywhere at random", anywhere), frames.node)), sentence);
+      element("div", { class: "ld-latent-buttons" }, back, next, button("Anywhere at random", anywhere), frames.node)), sentence.node);
   el.replaceChildren(root);
   keepKeys(root);
 
-  let waiting = 0;
   function draw() {
     const [frame, by] = [model.get("frame"), model.get("moved")];
     const z = space.moved(frame, by);
     const picture = decode(z);
-    const real = readFrame(unitFrame(space.frames[frame]), limits);
-    const drawn = readFrame(picture, limits);
+    const real = world.read(unitFrame(space.frames[frame]), limits);
+    const drawn = world.read(picture, limits);
     const distance = space.nearest(z);
     panels[0].show(space.frames[frame], real);
     panels[1].show(picture, drawn);
@@ -151,21 +144,17 @@ async function render({ model, el }) {
     sliders.show(frame, by);
     frames.show(frame);
     back.disabled = by.every((value) => value === 0);
-    clearTimeout(waiting); // a screen reader would fall behind
-    const say = () => { sentence.textContent = latentInWords(by, real, drawn, distance, usual); };
-    if (sentence.textContent) waiting = setTimeout(say, 300);
-    else say();
+    sentence.say(() => latentInWords(by, real, drawn, distance, usual));
   }
 
   const ask = oncePerFrame(draw);
-  const traits = ["change:frame", "change:moved"];
-  traits.forEach((name) => model.on(name, ask));
+  const deafen = listen(model, [["change:frame", ask], ["change:moved", ask]]);
   draw();
 
   return () => {
-    traits.forEach((name) => model.off(name, ask));
+    deafen();
     ask.cancel();
-    clearTimeout(waiting);
+    sentence.stop();
   };
 }
 

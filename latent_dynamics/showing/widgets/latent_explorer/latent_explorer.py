@@ -16,8 +16,9 @@ from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, measure, read
 from latent_dynamics.world.rendering import draw
 
+from ...page.base import BookWidget, noscript_figure
+from ...page.bundle import bundle, styles
 from ...page.page_model import page_function, rounded
-from ..base import BookWidget, noscript_figure, source
 
 KEPT = 200  # training latents that travel with the page
 
@@ -33,11 +34,12 @@ class LatentExplorer(BookWidget):
     cannot show.
     """
 
-    _esm = source("common.js", "world.js", "engine.js", "latent_explorer.js")
-    _css = source("common.css", "world.css", "latent_explorer.css")
+    _esm = bundle("widgets/latent_explorer/latent_explorer.js")
+    _css = styles("page/common.css", "page/world.css", "widgets/latent_explorer/latent_explorer.css")
 
     functions = t.Dict(help="{encode, decode}: graph and weights of each").tag(sync=True)
     limits = t.Dict(help="what real frames look like to the reader").tag(sync=True)
+    world = t.Dict(help="what the page's world has other than CartPole, see world.js").tag(sync=True)
     states = t.List(help="S true states").tag(sync=True)
     labels = t.List(t.Unicode(), help="what the list of real frames shows").tag(sync=True)
     title = t.Unicode().tag(sync=True)
@@ -49,7 +51,7 @@ class LatentExplorer(BookWidget):
     frame = t.Int(help="real frame shown, from 0").tag(sync=True)
     moved = t.List(t.Float(), help="by how much each number is moved from the real frame's").tag(sync=True)
 
-    def __init__(self, autoencoder, states, latents, labels=None, frame=0, moved=None, title=""):
+    def __init__(self, autoencoder, states, latents, labels=None, frame=0, moved=None, title="", world=None):
         states, latents = _checked(states, latents)
         self._eyes = rounded(autoencoder)
         mean, spread = latents.mean(0), latents.std(0)
@@ -63,6 +65,7 @@ class LatentExplorer(BookWidget):
         traits = {
             "functions": {"encode": encode, "decode": decode},
             "limits": {name: list(pair) for name, pair in limits().items()},
+            "world": {} if world is None else dict(world.page),
             "states": states.tolist(),
             "labels": _labels(labels, states),
             "title": title,

@@ -8,10 +8,9 @@ import html
 import traitlets as t
 from IPython.display import HTML
 
-from ..base import BookWidget
+from ...page.base import BookWidget
 
-SCRIPTS = ("common.js", "question.js")
-STYLES = ("common.css", "question.css")
+STYLES = ("page/common.css", "widgets/question/question.css")
 
 
 class Question(BookWidget):

@@ -2,13 +2,17 @@
 // free rollout too, and exact physics as an outline in each dream.
 // The model's traits are the only state: every control sets a trait, every trait change draws.
 
+import { chooser, cssColour, element, floats, greySheet, iconButton, listen, metronome, oncePerFrame, onResize, onThemeChange, playerKeys, slider, statusLine, svgElement, widgetRoot } from "../../page/common.js";
+import { besideOf, modelLists, poleOutline } from "../compare.js";
+import { crossesAt, linePath, lineSample, scrubbed, ticks } from "../curves.js";
+import { poleInWords } from "../../page/words.js";
+
 const FILMS = [
   { kind: "true", name: "What happened" },
   { kind: "teacher", name: "Teacher forcing" },
   { kind: "free", name: "Free rollout (dream)" },
 ];
 const LIMIT = 2; // degrees; the line beyond which the book calls a prediction lost
-const degrees = (x) => (Number.isFinite(x) ? x.toFixed(1).replace("-", "\u2212").replace(/^\u2212(0\.0)$/, "$1") : "no pole");
 
 /**
  * Reads the binary traits once: start(film, step) in the sheet, theta(film, step), error(film, step).
@@ -113,7 +117,7 @@ function dreamPanels(kind, rollouts, whose) {
     film.reading.textContent = reading(rollouts.theta(2, step, m));
     paintDifference(difference.context, rollouts, step, m, { ...paint, dream: paint[kind] }, paint.inkIsDark);
     const off = rollouts.error(2, step, m);
-    difference.reading.textContent = Number.isFinite(off) ? `off by ${degrees(off)}\u00b0` : "";
+    difference.reading.textContent = Number.isFinite(off) ? `off by ${poleInWords(off)}\u00b0` : "";
   }
   return { nodes: [film.node, difference.node], show };
 }
@@ -121,14 +125,6 @@ function dreamPanels(kind, rollouts, whose) {
 const swatch = (kind) => element("span", { class: `ld-swatch ld-${kind}`, "aria-hidden": "true" });
 
 const key = (kind, words) => element("span", { class: "ld-key" }, swatch(kind), words);
-
-/** Round numbers for an axis from 0 to about `maximum`. */
-function ticks(maximum, wanted) {
-  const rough = maximum / wanted;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
-  return Array.from({ length: Math.floor(maximum / step + 1e-9) + 1 }, (_, i) => i * step);
-}
 
 const DASHES = ["none", "9 3 2 3", "14 4"]; // by which the other models' thin curves differ
 
@@ -193,7 +189,7 @@ function errorCurve(model, rollouts, onscrub) {
   }
 
   function describe(last) {
-    const at = (film, m) => degrees(rollouts.error(film, last, m)).replace("no pole", "no pole to read");
+    const at = (film, m) => poleInWords(rollouts.error(film, last, m)).replace("no pole", "no pole to read");
     const others = rollouts.others().map((m) => `, free rollout of ${rollouts.names[m]} ${at(2, m)}`).join("");
     return `Error of the pole angle in degrees over ${last} steps. At step ${last}: teacher forcing ${at(1)}, free rollout ${at(2)}${others}${rollouts.physics ? `, exact physics ${ofPhysics(physicsError(last))}` : ""}.`;
   }
@@ -229,7 +225,7 @@ function curveLegend(rollouts) {
     ...(names.length > 1 ? [element("span", {}, "free rollout, the nearest framed:"), row] : [lineSample(lineOf(rollouts, 0), "free rollout")]));
   function show(step) {
     if (rollouts.physics) physics.lastChild.textContent = `exact physics, outlined: ${ofPhysics(rollouts.physics(step).error)}`;
-    const entries = names.map((name, m) => lineSample(lineOf(rollouts, m), `${name}: ${degrees(rollouts.error(2, step, m))}`));
+    const entries = names.map((name, m) => lineSample(lineOf(rollouts, m), `${name}: ${poleInWords(rollouts.error(2, step, m))}`));
     rollouts.nearest(step).forEach((m) => entries[m].classList.add("ld-nearest"));
     row.replaceChildren(...entries);
   }
@@ -280,8 +276,7 @@ async function render({ model, el }) {
   const controls = makeControls(model, set, go);
   const status = statusLine();
   const curveBox = element("div", {}, curve.node);
-  const root = element("div", { class: "ld ld-rollout", role: "group", tabindex: 0, "aria-label": `Rollout player. ${model.get("title")}` });
-  if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
+  const root = widgetRoot(model, "ld-rollout", "Rollout player.", { tabindex: 0 });
   root.append(element("div", { class: "ld-films" }, ...films.map((film) => film.node), ...dreams.flatMap((dream) => dream.nodes)),
     legend.node, curveBox, controls.node, ...status.nodes);
   el.replaceChildren(root);
@@ -302,9 +297,9 @@ async function render({ model, el }) {
   }
 
   function say(step) {
-    const [truth, teacher, dream] = FILMS.map((_, i) => degrees(rollouts.theta(i, step)));
+    const [truth, teacher, dream] = FILMS.map((_, i) => poleInWords(rollouts.theta(i, step)));
     const { names, chosen, beside, physics } = rollouts;
-    const dreamt = beside() < 0 ? `dream ${dream}` : `dream of ${names[chosen()]} ${dream}, dream of ${names[beside()]} ${degrees(rollouts.theta(2, step, beside()))}`;
+    const dreamt = beside() < 0 ? `dream ${dream}` : `dream of ${names[chosen()]} ${dream}, dream of ${names[beside()]} ${poleInWords(rollouts.theta(2, step, beside()))}`;
     const exact = physics ? `, exact physics ${ofPhysics(physics(step).theta)}` : "";
     status.say(`step ${step}: pole true ${truth === "no pole" ? truth : `${truth} degrees`}, teacher-forced ${teacher}, ${dreamt}${exact}${comparison(rollouts, step)}`, model.get("playing"));
   }
@@ -326,34 +321,26 @@ async function render({ model, el }) {
     clock.start();
   };
 
-  keepKeys(root, (event) => {
-    if (event.target !== root) return; // sliders, buttons and lists have keys of their own
-    const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
-    if (event.key === " ") set({ playing: !model.get("playing") });
-    else if (event.key in moves) go(model.get("step") + moves[event.key]);
-    else return;
-    event.preventDefault();
-  });
+  playerKeys(root, model, set, go, { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity });
 
   const askStep = oncePerFrame(drawStep);
   const askAll = oncePerFrame(drawAll);
-  const listeners = [
+  const deafen = listen(model, [
     ["change:step", drawStep], ["change:playing", askStep], ["change:playing", playOrPause],
     ["change:model", askAll], ["change:beside", askAll], ["change:episode", askAll], ["change:horizon", askAll],
-  ];
-  listeners.forEach(([event, act]) => model.on(event, act));
-  const resize = new ResizeObserver(askAll);
-  resize.observe(curveBox);
+  ]);
+  const unsize = onResize(curveBox, askAll);
   const forgetTheme = onThemeChange(askAll);
   drawAll();
   playOrPause();
 
   return () => {
-    listeners.forEach(([event, act]) => model.off(event, act));
+    deafen();
+    status.stop();
     clock.stop();
     askStep.cancel();
     askAll.cancel();
-    resize.disconnect();
+    unsize();
     forgetTheme();
   };
 }
@@ -361,18 +348,18 @@ async function render({ model, el }) {
 /** How far off each model's dream is at a step, and which is nearest: nothing to say where there is only one. */
 function comparison({ names, error, nearest, physics }, step) {
   if (names.length < 2) return "";
-  const off = names.map((name, m) => `${name} ${degrees(error(2, step, m))}`).join(", ");
+  const off = names.map((name, m) => `${name} ${poleInWords(error(2, step, m))}`).join(", ");
   const best = nearest(step).map((m) => names[m]).join(" and ");
   const exact = physics ? `; exact physics ${ofPhysics(physics(step).error)}` : "";
   return `. Free rollouts off by: ${off}${exact}.${best && ` Nearest: ${best}.`}`;
 }
 
 /** An angle of exact physics in words; it ends where its pole has fallen. */
-const ofPhysics = (angle) => (Number.isFinite(angle) ? degrees(angle) : "fallen");
+const ofPhysics = (angle) => (Number.isFinite(angle) ? poleInWords(angle) : "fallen");
 
 /** "pole 3.1 deg" under a film. */
 function reading(theta) {
-  return Number.isFinite(theta) ? `pole ${degrees(theta)}\u00b0` : "no pole";
+  return Number.isFinite(theta) ? `pole ${poleInWords(theta)}\u00b0` : "no pole";
 }
 
 export default { render };

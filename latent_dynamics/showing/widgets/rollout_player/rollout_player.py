@@ -15,7 +15,8 @@ import traitlets as t
 from latent_dynamics.judging import drift, references, rollout
 from latent_dynamics.world.reader import degrees
 
-from ..base import BookWidget, source
+from ...page.base import BookWidget
+from ...page.bundle import bundle, styles
 from ..sprite import pack_films, unpack_films
 from .rollout_still import rollout_still
 
@@ -40,8 +41,8 @@ class RolloutPlayer(BookWidget):
     ValueError for frames, angles or settings that cannot be shown.
     """
 
-    _esm = source("common.js", "compare.js", "rollout_player.js")
-    _css = source("common.css", "rollout_player.css")
+    _esm = bundle("widgets/rollout_player/rollout_player.js")
+    _css = styles("page/common.css", "widgets/rollout_player/rollout_player.css")
 
     sprite = t.Bytes(help="frames (1 + 2M, E, N, H, W) as one grey PNG, see sprite.py").tag(sync=True)
     thetas = t.Bytes(help="little-endian float32 (1 + 2M, E, N) in degrees").tag(sync=True)

@@ -5,7 +5,7 @@ from itertools import cycle
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..base import still_figure
+from ...page.base import still_figure
 
 FILMS = ("what happened", "teacher forcing", "free rollout")
 COLOURS = ("#1b1f24", "#0072b2", "#d55e00")  # as in common.css, in the light

@@ -1,6 +1,10 @@
 // A question whose answer is a curve: the reader draws it, commits, and sees what was measured over it.
 // The model's traits are the only state: every stroke sets a trait, every trait change draws.
 
+import { element, furnish, keepKeys, listen, oncePerFrame, onResize, setterOf, svgElement } from "../../page/common.js";
+import { lineSample, ticks } from "../curves.js";
+import { commitment, mark, memoryOf, spoken } from "../question/question.js";
+
 const HEIGHT = 270;
 const MARGIN = { left: 40, right: 14, top: 14, bottom: 40 };
 const SHAPES = {
@@ -11,7 +15,7 @@ const present = (heights) => heights.filter((height) => height !== null);
 const decimals = (top) => (top >= 50 ? 0 : top >= 2 ? 1 : 2);
 
 /** Which of SHAPES a curve has: by its rise, and by how far its middle lies off the straight line between its ends. */
-function shapeOf(heights, top) {
+export function shapeOf(heights, top) {
   const rise = heights.at(-1) - heights[0];
   if (Math.abs(rise) < 0.07 * top) return "flat";
   if (rise < 0) return "falls";
@@ -79,13 +83,6 @@ function lift(drawn, handles, which, height) {
   return drawn.map((old, j) => old + by * Math.max(0, j <= at ? (j - left) / (at - left) : (right - j) / (right - at)));
 }
 
-/** Round numbers for an axis from 0 to `maximum`. */
-function roundTicks(maximum, wanted) {
-  const power = 10 ** Math.floor(Math.log10(maximum / wanted));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= maximum / wanted);
-  return Array.from({ length: Math.floor(maximum / step + 1e-9) + 1 }, (_, i) => Number((i * step).toPrecision(6)));
-}
-
 /** The axes with every curve on them, the drawing and its handles. */
 function drawingBoard(model, onstroke, onlift) {
   const svg = svgElement("svg", { class: "ld-board", role: "group", height: HEIGHT });
@@ -122,7 +119,7 @@ function drawingBoard(model, onstroke, onlift) {
 
   function axes() {
     const right = width - MARGIN.right;
-    const rows = roundTicks(top, 4).flatMap((height) => [
+    const rows = ticks(top, 4).flatMap((height) => [
       svgElement("line", { class: "ld-grid", x1: MARGIN.left, x2: right, y1: y(height), y2: y(height) }),
       svgElement("text", { x: MARGIN.left - 6, y: y(height) + 4, "text-anchor": "end" }, String(height)),
     ]);
@@ -187,8 +184,7 @@ function drawingBoard(model, onstroke, onlift) {
 
 /** Which line is which: those that can be seen. */
 function boardLegend(model) {
-  const sample = (kind, words) => element("span", {},
-    svgElement("svg", { viewBox: "0 0 26 10", "aria-hidden": "true" }, svgElement("path", { class: `ld-line ${kind}`, d: "M1 5H25" })), words);
+  const sample = (kind, words) => lineSample({ class: `ld-line ${kind}` }, words);
   const of = (kind, curves) => curves.map(([name], i) => sample(`ld-${kind} ld-${kind}-${i}`, name));
   return [element("strong", {}, `${model.get("y_label")}, ${model.get("unit")}`), sample("ld-mine", "your drawing"),
     ...of("given", model.get("given")), ...(model.get("committed") ? of("measured", model.get("curves")) : [])];
@@ -196,10 +192,7 @@ function boardLegend(model) {
 
 async function render({ model, el }) {
   const memory = memoryOf(model.get("key"));
-  const set = (traits) => {
-    for (const [name, value] of Object.entries(traits)) model.set(name, value);
-    model.save_changes();
-  };
+  const set = setterOf(model);
   const flat = () => model.get("x").map(() => model.get("start"));
   const heights = () => (model.get("drawn").length ? model.get("drawn") : flat());
   let reach = 0; // the furthest point drawn so far: beyond it the line goes on level
@@ -247,17 +240,15 @@ async function render({ model, el }) {
   if (!model.get("committed") && fits) set({ drawn: kept, committed: true });
   const askMine = oncePerFrame(drawMine);
   const askAll = oncePerFrame(drawAll);
-  const listeners = [["change:drawn", askMine], ["change:committed", askAll], ["change:committed", remember]];
-  listeners.forEach(([event, act]) => model.on(event, act));
-  const resize = new ResizeObserver(askAll);
-  resize.observe(box);
+  const deafen = listen(model, [["change:drawn", askMine], ["change:committed", askAll], ["change:committed", remember]]);
+  const unsize = onResize(box, askAll);
   drawAll();
 
   return () => {
-    listeners.forEach(([event, act]) => model.off(event, act));
+    deafen();
     askMine.cancel();
     askAll.cancel();
-    resize.disconnect();
+    unsize();
   };
 }
 

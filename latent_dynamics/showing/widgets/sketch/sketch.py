@@ -11,8 +11,8 @@ import numpy as np
 import traitlets as t
 from matplotlib.figure import Figure
 
-from ..base import source
-from ..question.question import SCRIPTS, STYLES, Question, folded_answer, paragraph, picture
+from ...page.bundle import bundle, styles
+from ..question.question import STYLES, Question, folded_answer, paragraph, picture
 
 SHAPES = ("flat", "falls", "straight", "levels off", "bends up")
 ENDS = ("too low", "too high")
@@ -34,8 +34,8 @@ class Sketch(Question):
     read and set. Raises ValueError for curves or lessons that cannot be shown.
     """
 
-    _esm = source(*SCRIPTS, "sketch.js")
-    _css = source(*STYLES, "sketch.css")
+    _esm = bundle("widgets/sketch/sketch.js")
+    _css = styles(*STYLES, "widgets/sketch/sketch.css")
 
     x = t.List(t.Float()).tag(sync=True)
     curves = t.List(help="[name, heights] of each measured curve; null where there is none").tag(sync=True)

@@ -1,42 +1,48 @@
 // One state, two first pushes: the futures that follow, from exact physics and from the model's dream.
 
+import { pageModel } from "../../page/engine.js";
+import { makeWorld, unitFrame } from "../../page/world.js";
+import { chooser, cssColour, element, furnish, iconButton, keepKeys, listen, oncePerFrame, onResize, onThemeChange, restingSentence, setterOf, slider, svgElement, widgetRoot } from "../../page/common.js";
+import { scrubbed } from "../curves.js";
+import { inDegrees, inWords } from "../../page/words.js";
+
 const SIDES = ["left", "right"];
 const HEIGHT = 200;
 const SHOWN = 56; // of a frame's 100 columns, around the cart
-const inDegrees = (radians) => (radians * 180) / Math.PI;
-const readable = (value, digits = 1) => value.toFixed(digits).replace("-", "\u2212").replace(/^\u2212(0\.?0*)$/, "$1");
+
+const leaning = (world, state) => inDegrees(world.pose(state).theta);
 
 /** What really follows, the start first: { frames, thetas }; frozen where the pole has fallen, and NaN from the step after. */
-function trueFuture(state, pushes) {
-  const frames = [unitFrame(drawFrame(state))];
-  const thetas = [inDegrees(state[2])];
+function trueFuture(world, state, pushes) {
+  const frames = [unitFrame(world.draw(state))];
+  const thetas = [leaning(world, state)];
   for (const push of pushes) {
-    const down = hasFallen(state);
-    if (!down) state = stepWorld(state, push);
-    frames.push(unitFrame(drawFrame(state)));
-    thetas.push(down ? NaN : inDegrees(state[2]));
+    const down = world.fallen(state);
+    if (!down) state = world.step(state, push);
+    frames.push(unitFrame(world.draw(state)));
+    thetas.push(down ? NaN : leaning(world, state));
   }
   return { frames, thetas };
 }
 
 /** What the model believes will follow, from the one frame of that state. */
-async function dreamtFuture(net, state, pushes, limits) {
-  const beliefs = [await net.begin(await net.see(unitFrame(drawFrame(state))))];
+async function dreamtFuture(world, net, state, pushes, limits) {
+  const beliefs = [await net.begin(await net.see(unitFrame(world.draw(state))))];
   for (const push of pushes) beliefs.push(await net.step(beliefs.at(-1), push));
   const frames = [];
   for (const belief of beliefs) frames.push(await net.decode(belief));
   const thetas = frames.map((frame) => {
-    const { theta, valid } = readFrame(frame, limits);
+    const { theta, valid } = world.read(frame, limits);
     return valid ? inDegrees(theta) : NaN;
   });
   return { frames, thetas };
 }
 
 /** All four futures: { truth: [left, right], dream: [left, right] }. */
-async function allFutures(net, state, [, ...pushes], limits) {
+async function allFutures(world, net, state, [, ...pushes], limits) {
   return {
-    truth: pushes.map((plan) => trueFuture(state, plan)),
-    dream: await Promise.all(pushes.map((plan) => dreamtFuture(net, state, plan, limits))),
+    truth: pushes.map((plan) => trueFuture(world, state, plan)),
+    dream: await Promise.all(pushes.map((plan) => dreamtFuture(world, net, state, plan, limits))),
   };
 }
 
@@ -66,7 +72,7 @@ function fanPanel(words, label) {
   const show = (futures, n, from, colours) => {
     paintBoth(context, futures.map(({ frames }) => frames[n]), from, colours);
     const apart = futures[1].thetas[n] - futures[0].thetas[n];
-    gap.textContent = Number.isFinite(apart) ? `${readable(Math.abs(apart), 2)}\u00b0 apart` : futures.map((future, side) =>
+    gap.textContent = Number.isFinite(apart) ? `${inWords(Math.abs(apart), 2)}\u00b0 apart` : futures.map((future, side) =>
       (Number.isFinite(future.thetas[n]) ? "" : label === "truth" ? `${SIDES[side]}: fallen` : `${SIDES[side]}: no pole`)).filter(Boolean).join(", ");
     canvas.setAttribute("aria-label", `Both futures in the ${label}: ${gap.textContent}`);
   };
@@ -91,24 +97,19 @@ function fanCurve(onscrub) {
     svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     svg.setAttribute("aria-label", `Pole angles over ${last} steps. ${["truth", "dream"].map((who) => lastGap(who, { truth, dream })).join(" ")}`);
     svg.replaceChildren(...fanAxes(low, high, last, x, y, left, right, bottom),
-      ...fanLines(truth, "truth", x, y, right), line, ...fanLines(dream, "dream", x, y, right));
+      ...fanLines(truth, "truth", x, y), line, ...fanLines(dream, "dream", x, y));
     furnish(line, { y1: 6, y2: bottom }, []);
   }
   const move = (step) => furnish(line, { x1: x(step), x2: x(step) }, []);
 
-  const scrub = (event) => {
-    const inside = event.clientX - svg.getBoundingClientRect().left;
-    onscrub(Math.round((inside - x(0)) / (x(1) - x(0))));
-  };
-  svg.addEventListener("pointerdown", (event) => { svg.setPointerCapture(event.pointerId); scrub(event); });
-  svg.addEventListener("pointermove", (event) => { if (event.buttons) scrub(event); });
+  scrubbed(svg, (n) => x(n), onscrub);
   return { node: svg, layout, move };
 }
 
 function lastGap(who, futures) {
   const [left, right] = futures[who].map(({ thetas }) => thetas);
   const n = left.findLastIndex((theta, i) => Number.isFinite(theta) && Number.isFinite(right[i]));
-  return n < 0 ? "" : `In the ${who} the two differ by ${readable(Math.abs(right[n] - left[n]), 1)} degrees at step ${n}.`;
+  return n < 0 ? "" : `In the ${who} the two differ by ${inWords(Math.abs(right[n] - left[n]), 1)} degrees at step ${n}.`;
 }
 
 function fanAxes(low, high, last, x, y, left, right, bottom) {
@@ -119,7 +120,7 @@ function fanAxes(low, high, last, x, y, left, right, bottom) {
   return [
     ...marks.flatMap((angle) => [
       svgElement("line", { class: angle ? "ld-fan-grid" : "ld-fan-zero", x1: left, x2: right, y1: y(angle), y2: y(angle) }),
-      svgElement("text", { x: left - 6, y: y(angle) + 4, "text-anchor": "end" }, `${readable(angle, 0)}\u00b0`),
+      svgElement("text", { x: left - 6, y: y(angle) + 4, "text-anchor": "end" }, `${inWords(angle, 0)}\u00b0`),
     ]),
     ...Array.from({ length: last + 1 }, (_, n) => n).filter((n) => n % every === 0)
       .map((n) => svgElement("text", { x: x(n), y: bottom + 16, "text-anchor": "middle" }, String(n))),
@@ -128,7 +129,7 @@ function fanAxes(low, high, last, x, y, left, right, bottom) {
 }
 
 /** The two lines of one world, the fan between them, and its name at their end. */
-function fanLines(futures, who, x, y, right) {
+function fanLines(futures, who, x, y) {
   const [left, other] = futures.map(({ thetas }) => thetas);
   const both = left.flatMap((theta, i) => (Number.isFinite(theta) && Number.isFinite(other[i]) ? [i] : []));
   const point = (thetas) => (i) => `${x(i).toFixed(1)} ${y(thetas[i]).toFixed(1)}`;
@@ -147,7 +148,7 @@ function fanLines(futures, who, x, y, right) {
 }
 
 /** How the pole that was pushed right stands against the other one. */
-const further = (gap) => `${readable(Math.abs(gap), 2)}\u00b0 further ${gap > 0 ? "right" : "left"}`;
+const further = (gap) => `${inWords(Math.abs(gap), 2)}\u00b0 further ${gap > 0 ? "right" : "left"}`;
 
 /** What this step shows, in words. */
 function whatIfInWords({ truth, dream }, n) {
@@ -167,13 +168,11 @@ const fanKey = (side) => element("span", { class: `ld-key ld-push-${side}` },
   element("span", { class: "ld-swatch", "aria-hidden": "true" }), element("span", {}, side === "left" ? "\u2190 pushed left first" : "pushed right first \u2192"));
 
 async function render({ model, el }) {
+  const world = makeWorld(model.get("world"));
   const net = await pageModel(model, model.get("page_model"));
   const plans = model.get("plans");
   const horizon = plans[0][1].length;
-  const set = (traits) => {
-    for (const [name, value] of Object.entries(traits)) model.set(name, value);
-    model.save_changes();
-  };
+  const set = setterOf(model);
   const go = (step) => set({ step: Math.max(0, Math.min(horizon, step)) });
 
   const panels = { truth: fanPanel("Truth: exact physics", "truth"), dream: fanPanel("Dream: the model", "dream") };
@@ -185,22 +184,20 @@ async function render({ model, el }) {
   furnish(step.node.querySelector("input"), { min: 0 }, []);
   const start = chooser("Start", model.get("labels"), (i) => set({ start: i }));
   const plan = chooser("Then", plans.map(([words]) => words), (i) => set({ plan: i }));
-  const sentence = element("p", { class: "ld-say", "aria-live": "polite" });
-  const root = element("div", { class: "ld ld-what-if", role: "group", "aria-label": `What if? ${model.get("title")}` });
-  if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
+  const sentence = restingSentence();
+  const root = widgetRoot(model, "ld-what-if", "What if?");
   root.append(element("p", { class: "ld-fan-keys" }, fanKey("left"), fanKey("right")),
     element("div", { class: "ld-fan-panels" }, panels.truth.node, panels.dream.node),
     element("p", { class: "ld-fan-head" }, element("strong", {}, "Pole angle"), " solid: truth, dashed: dream. Colour in the pictures: where the two futures differ, strengthened."), curveBox,
-    element("div", { class: "ld-controls" }, element("div", { class: "ld-fan-step" }, back.node, forward.node, step.node), start.node, plan.node), sentence);
+    element("div", { class: "ld-controls" }, element("div", { class: "ld-fan-step" }, back.node, forward.node, step.node), start.node, plan.node), sentence.node);
   el.replaceChildren(root);
   keepKeys(root);
 
   let futures;
   let asked = 0;
-  let waiting = 0;
   function drawStep() {
     const n = model.get("step");
-    const middle = 50 + (model.get("states")[model.get("start")][0] * PIXELS_PER_METRE) / 6;
+    const middle = world.column(model.get("states")[model.get("start")]);
     const from = Math.round(Math.max(0, Math.min(100 - SHOWN, middle - SHOWN / 2)));
     const colour = (name) => cssColour(root, name);
     const colours = { paper: colour("--ld-panel"), ink: colour("--ld-true"), sides: [colour("--ld-left"), colour("--ld-right")] };
@@ -209,16 +206,13 @@ async function render({ model, el }) {
     step.show(n, horizon, `${n} of ${horizon}`);
     start.show(model.get("start"));
     plan.show(model.get("plan"));
-    clearTimeout(waiting); // a screen reader would fall behind
-    const say = () => { sentence.textContent = whatIfInWords(futures, n); };
-    if (sentence.textContent) waiting = setTimeout(say, 300);
-    else say();
+    sentence.say(() => whatIfInWords(futures, n));
   }
   const drawAll = () => { curve.layout(futures); drawStep(); };
 
   async function imagine() {
     const mine = ++asked;
-    const found = await allFutures(net, model.get("states")[model.get("start")], plans[model.get("plan")], model.get("limits"));
+    const found = await allFutures(world, net, model.get("states")[model.get("start")], plans[model.get("plan")], model.get("limits"));
     if (mine !== asked) return; // another start was chosen meanwhile
     futures = found;
     drawAll();
@@ -227,19 +221,18 @@ async function render({ model, el }) {
   await imagine();
   const askStep = oncePerFrame(drawStep);
   const askAll = oncePerFrame(drawAll);
-  const listeners = [["change:step", askStep], ["change:start", imagine], ["change:plan", imagine]];
-  listeners.forEach(([event, act]) => model.on(event, act));
-  const resize = new ResizeObserver(askAll);
-  resize.observe(curveBox);
+  const deafen = listen(model, [["change:step", askStep], ["change:start", imagine], ["change:plan", imagine]]);
+  const unsize = onResize(curveBox, askAll);
   const forgetTheme = onThemeChange(askAll);
 
   return () => {
-    listeners.forEach(([event, act]) => model.off(event, act));
+    deafen();
+    net.close?.();
     asked += 1;
     askStep.cancel();
     askAll.cancel();
-    clearTimeout(waiting);
-    resize.disconnect();
+    sentence.stop();
+    unsize();
     forgetTheme();
   };
 }

@@ -4,7 +4,6 @@ A model that knows what a push does must dream two futures that part as the true
 they part, and how far.
 """
 
-
 import numpy as np
 import torch
 import traitlets as t
@@ -16,8 +15,9 @@ from latent_dynamics.world.reader import degrees, limits, read
 from latent_dynamics.world.rendering import draw
 from latent_dynamics.world.worlds import CARTPOLE
 
+from ...page.base import BookWidget, still_figure
+from ...page.bundle import bundle, styles
 from ...page.page_model import PageModel, rounded
-from ..base import BookWidget, source, still_figure
 from ..start_states import checked_states
 
 PUSHES = ("left", "right")
@@ -33,11 +33,12 @@ class WhatIf(BookWidget):
     cannot show.
     """
 
-    _esm = source("common.js", "world.js", "engine.js", "what_if.js")
-    _css = source("common.css", "world.css", "what_if.css")
+    _esm = bundle("widgets/what_if/what_if.js")
+    _css = styles("page/common.css", "page/world.css", "widgets/what_if/what_if.css")
 
     page_model = t.Unicode(help="names the PageModel that dreams").tag(sync=True)
     limits = t.Dict(help="what real frames look like to the reader").tag(sync=True)
+    world = t.Dict(help="what the page's world has other than CartPole, see world.js").tag(sync=True)
     states = t.List(help="S true states").tag(sync=True)
     labels = t.List(t.Unicode(), help="what the list of states shows").tag(sync=True)
     plans = t.List(help="[words, pushes of the one, pushes of the other], each N numbers: 0 is left").tag(sync=True)
@@ -46,7 +47,7 @@ class WhatIf(BookWidget):
     plan = t.Int(help="what follows the first push, from 0").tag(sync=True)
     step = t.Int(help="step shown; 0 is the start").tag(sync=True)
 
-    def __init__(self, model, states, labels=None, horizon=12, start=0, plan=0, step=1, seed=0, title=""):
+    def __init__(self, model, states, labels=None, horizon=12, start=0, plan=0, step=1, seed=0, title="", world=None):
         states = checked_states(states)
         if horizon < 2:
             raise ValueError(f"a horizon of {horizon} steps; the futures need at least 2 to part")
@@ -55,6 +56,7 @@ class WhatIf(BookWidget):
         traits = {
             "page_model": f"IPY_MODEL_{page.model_id}",
             "limits": {name: list(pair) for name, pair in limits().items()},
+            "world": {} if world is None else dict(world.page),
             "states": states.tolist(),
             "labels": _labels(labels, states),
             "plans": _plans(horizon, seed),

@@ -1,18 +1,17 @@
-// What every widget of the book shares. Each widget's module is this file followed by its own,
-// because a page opened from file:// can import one module at a time and no neighbours.
+// What every widget of the book shares: nodes, buttons, sliders, lists, clocks, keys, colours, sentences.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /** element("p", { class: "ld-title" }, "text"): a node, its attributes, its listeners, its children. */
-function element(tag, attributes = {}, ...children) {
+export function element(tag, attributes = {}, ...children) {
   return furnish(document.createElement(tag), attributes, children);
 }
 
-function svgElement(tag, attributes = {}, ...children) {
+export function svgElement(tag, attributes = {}, ...children) {
   return furnish(document.createElementNS(SVG, tag), attributes, children);
 }
 
-function furnish(node, attributes, children) {
+export function furnish(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(name.replace(/^on/, ""), value);
     else node.setAttribute(name, value);
@@ -32,8 +31,27 @@ const ICONS = {
   again: "M12 5a7 7 0 1 1-6.7 5h2.2A5 5 0 1 0 12 7v3L7 6l5-4z",
 };
 
+/** The box of a whole widget, with its title, which is also its name: `kind` is its class. */
+export function widgetRoot(model, kind, name, attributes = {}) {
+  const root = element("div", { class: `ld ${kind}`, role: "group", "aria-label": `${name} ${model.get("title")}`, ...attributes });
+  if (model.get("title")) root.append(element("p", { class: "ld-title" }, model.get("title")));
+  return root;
+}
+
+/** A function that sets traits, { name: value }, and lets Python know. */
+export const setterOf = (model) => (traits) => {
+  for (const [name, value] of Object.entries(traits)) model.set(name, value);
+  model.save_changes();
+};
+
+/** Listens to a model: [event, act] each. Returns what ends it. */
+export function listen(model, listeners) {
+  for (const [event, act] of listeners) model.on(event, act);
+  return () => { for (const [event, act] of listeners) model.off(event, act); };
+}
+
 /** A button with a drawn icon; `rename` changes icon and name together (play <-> pause). */
-function iconButton(icon, name, onclick) {
+export function iconButton(icon, name, onclick) {
   const path = svgElement("path", { d: ICONS[icon] });
   const drawing = svgElement("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, path);
   const node = element("button", { type: "button", class: "ld-button", onclick }, drawing);
@@ -47,7 +65,7 @@ function iconButton(icon, name, onclick) {
 }
 
 /** A named range input that shows its value; `show` moves it without calling `onmove`. */
-function slider(name, onmove) {
+export function slider(name, onmove) {
   const input = element("input", {
     type: "range", min: 1, step: 1, "aria-label": name, oninput: () => onmove(Number(input.value)),
   });
@@ -63,7 +81,7 @@ function slider(name, onmove) {
 }
 
 /** A named drop-down list; `onchoose` gets the number of the line chosen. */
-function chooser(name, lines, onchoose) {
+export function chooser(name, lines, onchoose) {
   const select = element(
     "select", { class: "ld-select", "aria-label": name, onchange: () => onchoose(select.selectedIndex) },
     ...lines.map((line) => element("option", {}, line)),
@@ -73,7 +91,7 @@ function chooser(name, lines, onchoose) {
 }
 
 /** Calls `draw` at most once a displayed frame, however often it is asked to. */
-function oncePerFrame(draw) {
+export function oncePerFrame(draw) {
   let asked = 0;
   const ask = () => { asked ||= requestAnimationFrame(() => { asked = 0; draw(); }); };
   ask.cancel = () => cancelAnimationFrame(asked);
@@ -81,7 +99,7 @@ function oncePerFrame(draw) {
 }
 
 /** Calls `tick` `rate()` times a second from `start` to `stop`; stops with the page's own clock when hidden. */
-function metronome(rate, tick) {
+export function metronome(rate, tick) {
   let request = 0;
   let due = 0;
   const beat = (now) => {
@@ -96,8 +114,15 @@ function metronome(rate, tick) {
   };
 }
 
+/** Calls `change` when a node's size changes; returns what ends it. */
+export function onResize(node, change) {
+  const observer = new ResizeObserver(change);
+  observer.observe(node);
+  return () => observer.disconnect();
+}
+
 /** JupyterLab moves between cells on arrow keys: keep plain keys inside the widget, leave shortcuts alone. */
-function keepKeys(root, onkey = () => {}) {
+export function keepKeys(root, onkey = (_event) => {}) {
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     event.stopPropagation();
@@ -105,30 +130,47 @@ function keepKeys(root, onkey = () => {}) {
   });
 }
 
-/** Decodes a greyscale PNG from a binary trait: { grey: Uint8Array, width, height }. */
-async function greySheet(bytes) {
+/** The keys of a player with the focus: space plays and pauses, `moves` says how far each other key goes. */
+export function playerKeys(root, model, set, go, moves) {
+  keepKeys(root, (event) => {
+    if (event.target !== root) return; // sliders, buttons and lists have keys of their own
+    if (event.key === " ") set({ playing: !model.get("playing") });
+    else if (event.key in moves) go(model.get("step") + moves[event.key]);
+    else return;
+    event.preventDefault();
+  });
+}
+
+/** A PNG from a binary trait, as a canvas that can be read. */
+export async function readImage(bytes) {
   const blob = new Blob([bytes], { type: "image/png" });
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-  const { width, height } = bitmap;
-  const context = element("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
+  const context = element("canvas", { width: bitmap.width, height: bitmap.height }).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
+  return context;
+}
+
+/** Decodes a greyscale PNG from a binary trait: { grey: Uint8Array, width, height }. */
+export async function greySheet(bytes) {
+  const context = await readImage(bytes);
+  const { width, height } = context.canvas;
   const rgba = context.getImageData(0, 0, width, height).data;
   return { grey: Uint8Array.from({ length: width * height }, (_, i) => rgba[4 * i]), width, height };
 }
 
 /** A binary trait as float32 numbers, wherever in its buffer the view starts. */
-function floats(bytes) {
+export function floats(bytes) {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
 
 /** A CSS variable of the widget as [red, green, blue], for canvases, which do not inherit colours. */
-function cssColour(node, variable) {
+export function cssColour(node, variable) {
   const hex = getComputedStyle(node).getPropertyValue(variable).trim();
   return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 }
 
 /** Calls `change` when the page goes from light to dark or back; returns what stops it. */
-function onThemeChange(change) {
+export function onThemeChange(change) {
   const observer = new MutationObserver(change);
   for (const node of [document.documentElement, document.body]) {
     observer.observe(node, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class"] });
@@ -139,7 +181,7 @@ function onThemeChange(change) {
 }
 
 /** What a step says: one line to see, always up to date, and one to hear, politely: while things move, once a second. */
-function statusLine() {
+export function statusLine() {
   const seen = element("p", { class: "ld-say", "aria-hidden": "true" });
   const heard = element("p", { class: "ld-heard", "aria-live": "polite" });
   let last = -Infinity;
@@ -152,5 +194,17 @@ function statusLine() {
     if (wait > 0) waiting = setTimeout(speak, wait);
     else speak();
   };
-  return { nodes: [seen, heard], say };
+  return { nodes: [seen, heard], say, stop: () => clearTimeout(waiting) };
+}
+
+/** A sentence that waits, after the first, until the reader's hand rests: a screen reader would fall behind. */
+export function restingSentence() {
+  const node = element("p", { class: "ld-say", "aria-live": "polite" });
+  let waiting = 0;
+  const say = (words) => {
+    clearTimeout(waiting);
+    if (node.textContent) waiting = setTimeout(() => { node.textContent = words(); }, 300);
+    else node.textContent = words();
+  };
+  return { node, say, stop: () => clearTimeout(waiting) };
 }

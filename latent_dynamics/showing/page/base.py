@@ -9,19 +9,12 @@ import hashlib
 import html
 import io
 from collections import Counter
-from pathlib import Path
 
 import anywidget
 import ipywidgets
 from IPython.display import HTML
 
-FOLDER = Path(__file__).parents[1]  # of all that is shown
 _ids_given = Counter()
-
-
-def source(*names):
-    """Join files of this room into one: a page opened from disk cannot import a module's neighbours."""
-    return "\n".join(next(FOLDER.rglob(name)).read_text(encoding="utf8") for name in names)
 
 
 def _model_id(content):

@@ -1,0 +1,11 @@
+// Hands a page's functions to a test, as `window.model`.
+
+import { normal, pageModel } from "../../latent_dynamics/showing/page/engine.js";
+import { element } from "../../latent_dynamics/showing/page/common.js";
+
+async function render({ model, el }) {
+  Object.assign(window, { model: await pageModel(model, model.get("reference")), noise: normal });
+  el.append(element("p", { class: "ld" }, "ready"));
+}
+
+export default { render };
