@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-import latent_dynamics.__main__ as command
+import latent_dynamics.workshop.commands as command
 from latent_dynamics import bench, page_bench, store
 
 HURRY = bench.Effort(seconds=0.01, steps=50, horizon=3, batch=4, moves=3)

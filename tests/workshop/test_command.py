@@ -7,7 +7,7 @@ import nbformat
 import numpy as np
 import pytest
 
-import latent_dynamics.__main__ as command
+import latent_dynamics.workshop.commands as command
 from latent_dynamics import store
 
 SETTINGS = {
