@@ -17,8 +17,8 @@ from .latent_world import code_windows
 
 SPEED = 10.0  # velocities are shown to the network in tenths of a spread a step
 CONTEXT = 10  # steps seen before a dream, in training
-DREAMS = Budget(epochs=15, batch_size=128, learning_rate=1e-2)
-LONGER_DREAMS = Budget(epochs=8, batch_size=128, learning_rate=3e-3)
+DREAMS = Budget(epochs=30, batch_size=256, learning_rate=1e-2)
+LONGER_DREAMS = Budget(epochs=16, batch_size=256, learning_rate=3e-3)
 
 
 class PositionVelocity(WorldModel):
