@@ -12,6 +12,7 @@ from latent_dynamics.models import autoencoder_mlp, latent_world, position_veloc
 from latent_dynamics.models.goes_on import arrivals, filtered
 from latent_dynamics.references import untrained
 from latent_dynamics.training import train
+from latent_dynamics.widgets.page_model import page_function
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 every_name = pytest.mark.parametrize("name", LADDER)
@@ -83,3 +84,9 @@ def test_every_transition_stands_once(episodes):
     states, ended = arrivals(Diary(), some, torch.arange(len(some.frames), dtype=torch.float32)[:, None])
     assert states[:, 0].tolist() == (some.before + 1).tolist()
     assert ended.tolist() == some.terminated.tolist()
+
+
+@every_name
+def test_a_page_can_ask_whether_the_episode_goes_on(name):
+    model = untrained(LADDER[name]).requires_grad_(False)
+    page_function(lambda states: model.outcome(states)[1], torch.randn(1, model.state_size))  # else CannotBeExported

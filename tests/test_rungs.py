@@ -210,7 +210,7 @@ def test_windows_of_codes_never_cross_from_one_episode_into_the_next(toy, steps,
 
 @pytest.mark.parametrize("steps,least", [(1, 1), (3, 3), (3, 1), (6, 2), (9, 4)])
 def test_a_window_has_the_push_taken_at_each_frame_and_says_where_its_episode_was_over(toy, steps, least):
-    codes, actions, there = code_windows(toy, torch.arange(19.0)[:, None], steps, least)
+    codes, actions, there = code_windows(toy, torch.arange(19.0)[:, None], steps, least=least)
     taken = dict(zip(toy.before.tolist(), toy.actions.tolist()))  # by frame
     last = [3, 10, 13, 18]  # the last frame of each episode
     begins = [frame for frame in range(19) if min(end for end in last if end >= frame) - frame >= least]
