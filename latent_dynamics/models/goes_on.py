@@ -1,8 +1,8 @@
 """Whether the episode goes on: what every rung learns last, from each transition once.
 
-The states that it learns from are those that it will be asked about: what the filter believes when the step has been
-seen, and what a dream of some steps leads to. Learned from windows instead, an interior step would stand up to thirty
-times for each end, and ends would be believed in far too rarely.
+It learns from what the filter believes when a step has been seen, which is where every dream begins. Learned from
+windows instead, an interior step would stand up to thirty times for each end, and ends would be believed in far too
+rarely.
 """
 
 import torch
@@ -11,8 +11,7 @@ from torch.nn import functional as F
 
 from .training import Budget, Lesson
 
-DREAMT = 5  # steps of the dreams whose last states it learns from
-ENDS = Budget(epochs=20, batch_size=128, learning_rate=5e-3)
+ENDS = Budget(epochs=40, batch_size=128, learning_rate=1e-2)
 
 
 def goes_on_net(size):
@@ -34,19 +33,9 @@ def goes_on_lesson(model, splits, codes):
 
 @torch.no_grad()
 def arrivals(model, episodes, codes):
-    """Return the states in which each transition arrives, (M, D), and whether the episode ended there, (M,).
-
-    Each of the steps once as it is believed when its frame has been seen, and once, where there is room for a dream
-    before it, as it is dreamt.
-    """
-    beliefs, ended = filtered(model, episodes, codes), torch.from_numpy(episodes.terminated).float()
-    states, labels = [beliefs[episodes.before + 1]], [ended]
-    if episodes.lengths.max() >= DREAMT:
-        frame, step, _ = episodes.window_starts(DREAMT)
-        actions = torch.from_numpy(episodes.actions[step[:, None] + range(DREAMT)])
-        states.append(model.imagine(beliefs[frame], actions)[:, -1])
-        labels.append(ended[step + DREAMT - 1])
-    return torch.cat(states), torch.cat(labels)
+    """Return what is believed after each step of the episodes, (M, D), and whether the episode ended there, (M,)."""
+    beliefs = filtered(model, episodes, codes)[episodes.before + 1]
+    return beliefs, torch.from_numpy(episodes.terminated).float()
 
 
 @torch.no_grad()

@@ -97,12 +97,12 @@ class LatentWorld(WorldModel):
         self.spread.copy_(z.std(0))
         self.change_spread.copy_((z[splits[0].before + 1] - z[splits[0].before]).std(0))
         steps = self.context + self.horizon
-        cut = (code_windows(part, one, steps, self.context + 1) for part, one in zip(splits, codes))
+        cut = (code_windows(part, one, steps, least=self.context + 1) for part, one in zip(splits, codes))
         yield Lesson(self.loss, *cut, self.budget)
         yield goes_on_lesson(self, splits, codes)
 
 
-def code_windows(episodes, codes, steps, least=None, stride=1):
+def code_windows(episodes, codes, steps, stride=1, least=None):
     """Cut windows out of the episodes: codes (M, steps + 1, C), actions (M, steps), there (M, steps).
 
     A window begins wherever `least` steps are left, by default all of them. What an episode has not, after its end, is

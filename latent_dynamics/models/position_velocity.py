@@ -17,8 +17,8 @@ from .world_model import WorldModel
 
 SPEED = 10.0  # velocities are shown to the network in tenths of a spread a step
 CONTEXT = 10  # steps seen before a dream, in training
-DREAMS = Budget(epochs=15, batch_size=128, learning_rate=1e-2)
-LONGER_DREAMS = Budget(epochs=8, batch_size=128, learning_rate=3e-3)
+DREAMS = Budget(epochs=30, batch_size=256, learning_rate=1e-2)
+LONGER_DREAMS = Budget(epochs=16, batch_size=256, learning_rate=3e-3)
 
 
 class PositionVelocity(WorldModel):
@@ -131,7 +131,7 @@ class PositionVelocity(WorldModel):
         self.spread.copy_(z[whole[:, 0] > 0.5].std(0))
         short = min(self.horizon, 12)  # a longer dream is learned after a shorter one: at first it would only fall over
         for horizon, budget in {short: DREAMS, self.horizon: LONGER_DREAMS if self.horizon > short else DREAMS}.items():
-            cut = (code_windows(part, code, CONTEXT + horizon, CONTEXT + 1) for part, code in zip(splits, codes))
+            cut = (code_windows(part, code, CONTEXT + horizon, least=CONTEXT + 1) for part, code in zip(splits, codes))
             yield Lesson(self.dream_loss, *cut, budget, f"dreams of {horizon}")
         yield goes_on_lesson(self, splits, codes)
 

@@ -6,7 +6,7 @@ import torch
 
 import latent_dynamics as ld
 from latent_dynamics import drift, references
-from latent_dynamics.models.autoencoder import encoded
+from latent_dynamics.models.eyes import seen as encoded
 from latent_dynamics.models.latent_world import code_windows
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.rendering import draw

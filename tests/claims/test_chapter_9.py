@@ -32,10 +32,10 @@ def eyes(best):
     """What the eyes say of training frames, whole ones only; their balance points; and the truth, for judging."""
     train = ld.load_episodes("mixed", "train")
     frames = ld.artifacts.frames_of(train)[::5]
-    codes, points = best.see(frames), best.balance(frames)[0]
+    codes, points = best.see(frames), best.eyes.balance(frames)[0]
     whole = codes[:, 2] > 0.5
     states = torch.from_numpy(train.states[::5])
-    return frames[whole], codes[whole, :2].double(), points[whole] * best.rows, states[whole]
+    return frames[whole], codes[whole, :2].double(), points[whole] * best.eyes.rows, states[whole]
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def weights(seed=0, encoder=None):
     }
     if encoder is not None:
         shared = np.random.default_rng(encoder).normal(size=(5, 6)).astype(np.float32)
-        arrays |= {"weights/autoencoder.trunk.weight": shared, "weights/autoencoder.head.bias": shared[0]}
+        arrays |= {"weights/eyes.trunk.weight": shared, "weights/eyes.head.bias": shared[0]}
     return arrays
 
 

@@ -35,19 +35,6 @@ def eyes(scenes):
     return model
 
 
-def test_the_eyes_give_two_numbers_in_which_position_and_angle_are_linear(eyes, scenes):
-    where, frames = scenes
-    with torch.no_grad():
-        codes = eyes.see(frames)
-    assert codes.shape == (360, 3) and (codes[:, 2] == 1).all()
-    torch.testing.assert_close(codes[:240, :2].std(0), torch.ones(2), rtol=0.1, atol=0)
-    torch.testing.assert_close(codes[:240, :2].mean(0), torch.zeros(2), rtol=0, atol=0.05)
-    inputs = np.c_[codes[:, :2].numpy(), np.ones(360)]
-    fit = np.linalg.lstsq(inputs[:240], where[:240], rcond=None)[0]
-    missed = where[240:] - inputs[240:] @ fit
-    assert (1 - missed.var(0) / where[240:].var(0) > 0.99).all()
-
-
 @pytest.mark.parametrize("side", [-1, 1])
 def test_a_frame_that_the_edge_cuts_off_is_not_trusted_and_does_not_move_the_belief(eyes, side):
     x = side * np.array([0.0, 1.5, 2.1, 2.25, 2.3, 2.4])

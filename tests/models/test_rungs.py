@@ -210,7 +210,7 @@ def test_windows_of_codes_never_cross_from_one_episode_into_the_next(toy, steps,
 
 @pytest.mark.parametrize("steps,least", [(1, 1), (3, 3), (3, 1), (6, 2), (9, 4)])
 def test_a_window_has_the_push_taken_at_each_frame_and_says_where_its_episode_was_over(toy, steps, least):
-    codes, actions, there = code_windows(toy, torch.arange(19.0)[:, None], steps, least)
+    codes, actions, there = code_windows(toy, torch.arange(19.0)[:, None], steps, least=least)
     taken = dict(zip(toy.before.tolist(), toy.actions.tolist()))  # by frame
     last = [3, 10, 13, 18]  # the last frame of each episode
     begins = [frame for frame in range(19) if min(end for end in last if end >= frame) - frame >= least]
@@ -243,7 +243,7 @@ def scaled_like_latents(model, z):
 
 @pytest.fixture(scope="module")
 def latents():
-    """Made-up latents (400, 7, 3) that change by very different steps, pushes (400, 6), and that all steps are there."""
+    """Made-up latents (400, 7, 3) that change by very different steps, pushes (400, 6), all of them there."""
     rng = torch.Generator().manual_seed(0)
     z = (torch.randn(400, 7, 3, generator=rng) * torch.tensor([0.01, 1.0, 50.0])).cumsum(1)
     return z, torch.randint(0, 2, (400, 6), generator=rng), torch.ones(400, 6)
@@ -308,7 +308,8 @@ def test_what_fills_a_window_after_its_end_teaches_nothing(name, latents):
     filled, other = z.clone(), actions.clone()
     filled[:4, 4:], other[:4, 3:] = 7.0, 1 - actions[:4, 3:]
     right, same = model.loss(z, actions, there), model.loss(filled, other, there)
-    assert torch.equal(right["loss"], same["loss"]) and right["loss"] != model.loss(filled, other, torch.ones(9, 6))["loss"]
+    believed = model.loss(filled, other, torch.ones(9, 6))
+    assert torch.equal(right["loss"], same["loss"]) and right["loss"] != believed["loss"]
     errors = [model.loss(z[rows], actions[rows], there[rows])["loss"] for rows in (slice(0, 4), slice(4, 9))]
     counts = torch.tensor([4 * max(0, 3 - model.context), 5 * (6 - model.context)])  # each dreamt step counts alike
     torch.testing.assert_close(right["loss"], (torch.stack(errors) * counts).sum() / counts.sum())

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics.world.worlds import CARTPOLE
 from latent_dynamics.keeping.artifacts import load_model
 from latent_dynamics.showing.widgets.what_if.what_if import WhatIf
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, read
 from latent_dynamics.world.rendering import draw
+from latent_dynamics.world.worlds import CARTPOLE
 
 STATES = np.array([[0.0, 0, 0.01, 0], [0.4, 0.2, 0.15, 0.9], [-0.3, 0, -0.02, -0.2]])
 
