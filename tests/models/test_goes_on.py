@@ -55,7 +55,7 @@ def test_ends_are_believed_in_as_often_as_they_come(name, episodes, monkeypatch)
         believed = (1 - model.outcome(beliefs)[1]).double()
     ended = torch.from_numpy(parts[1].terminated)
     assert 10 < ended.sum() < 0.03 * len(ended)
-    assert float(believed.mean() / ended.double().mean()) == pytest.approx(1, abs=0.2)
+    assert float(believed.mean() / ended.double().mean()) == pytest.approx(1, abs=0.3)  # some twenty ends
     assert believed[ended].median() > 0.5 > 0.01 > believed[~ended].median()
 
 

@@ -1,6 +1,7 @@
 """Every rung of the ladder: what its state holds, what it learns from, and the one thing that it changes."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from latent_dynamics import artifacts, rollout, store
 from latent_dynamics.data.episodes import Episodes
 from latent_dynamics.judging.references import untrained
 from latent_dynamics.keeping.artifacts import LADDER
-from latent_dynamics.models import Autoencoder, BalanceEyes, MultiStep, NoiseRobust, Recurrent, TwoFrame
+from latent_dynamics.models import Autoencoder, BalanceEyes, MultiStep, NoiseRobust, Recurrent, TwoFrame, teaching
 from latent_dynamics.models.latent_world import code_windows
 from latent_dynamics.models.position_velocity import CONTEXT
 from latent_dynamics.models.training import seeded, train
@@ -147,14 +148,25 @@ def test_no_rung_learns_from_true_states(rung, splits):
 @pytest.fixture
 def train_shortly(monkeypatch, tmp_path, splits):
     """A function that trains a small rung by the package's own recipe, on a few episodes, for one epoch."""
-    parts, eyes = dict(zip(("train", "validation"), splits)), {"balance": awake(untrained(BalanceEyes))}
+    eyes = {"balance": awake(untrained(BalanceEyes))}
     eyes["balance"].fit(torch.from_numpy(splits[0].frames / np.float32(255)))
     eyes["autoencoder"] = untrained(lambda: Autoencoder(3))
-    monkeypatch.setattr(artifacts, "load_episodes", lambda name, split: parts[split])
-    monkeypatch.setattr(artifacts, "load_autoencoder", lambda settings, seed: (eyes["autoencoder"], {}, 0.0))
-    monkeypatch.setattr(artifacts, "load_balance_eyes", lambda data, seed: eyes["balance"])
+
+    class Ready:
+        """Eyes that were trained before."""
+
+        def __init__(self, kind, *_):
+            self.key, self.load = {"kind": kind}, lambda: None
+            self.arrays = {f"weights/{name}": part.numpy() for name, part in eyes[kind].state_dict().items()}
+
+        def copies(self):
+            yield self.arrays, {}
+
+    whole = SimpleNamespace(split=dict(zip(("train", "validation"), splits)).get)
+    monkeypatch.setattr(artifacts._Eyes, "of", Ready)
+    monkeypatch.setattr(artifacts, "load_episodes", lambda name, seed: whole)
     monkeypatch.setattr(
-        artifacts, "train",
+        teaching, "train",
         lambda model, loss, data, validation, budget, seed, label, after_step: train(
             model, loss, tuple(part[:150] for part in data), tuple(part[:40] for part in validation),
             replace(budget, epochs=1), seed, label, bar=False,
