@@ -86,16 +86,17 @@ class LatentWorld(WorldModel):
         for t in range(self.context, actions.shape[1]):
             belief = self.step(belief, actions[:, t])
             errors.append(((belief[:, : self.latent_size] - z[:, t + 1]) / self.change_spread).square().mean(1))
-        counts = (there[..., None] * whole[:, 1:])[:, self.context :, 0]  # (B, T - context)
+        counts = (there * whole[:, 1:, 0])[:, self.context :]  # (B, T - context)
         return {"loss": (torch.stack(errors, 1) * counts).sum() / counts.sum().clamp(min=1)}
 
     def lessons(self, *splits):
         """Yield what is learned from Episodes for training and for validation: dreams, and whether it goes on."""
         codes = [seen(self.eyes, part) for part in splits]
-        z = codes[0][:, : self.latent_size]
-        self.mean.copy_(z.mean(0))
-        self.spread.copy_(z.std(0))
-        self.change_spread.copy_((z[splits[0].before + 1] - z[splits[0].before]).std(0))
+        z, whole = reading(codes[0], self.latent_size)
+        shown, before = whole[:, 0] > 0.5, splits[0].before
+        self.mean.copy_(z[shown].mean(0))
+        self.spread.copy_(z[shown].std(0))
+        self.change_spread.copy_((z[before + 1] - z[before])[shown[before] & shown[before + 1]].std(0))
         steps = self.context + self.horizon
         cut = (code_windows(part, one, steps, least=self.context + 1) for part, one in zip(splits, codes))
         yield Lesson(self.loss, *cut, self.budget)

@@ -127,6 +127,26 @@ def test_gains_are_learned_unless_they_are_to_stay_those_of_a_line():
     assert not fixed.gains.requires_grad and torch.equal(fixed.gains, PositionVelocity().gains)
 
 
+def test_without_its_filter_it_believes_the_last_reading_and_the_last_change():
+    model, q = untrained(lambda: PositionVelocity(filters=False)), torch.randn(8, 2)
+    beliefs = filtered(model, q)
+    torch.testing.assert_close(beliefs[:, :2], q, rtol=0, atol=1e-5)
+    torch.testing.assert_close(beliefs[1:, 2:4], q.diff(dim=0), rtol=0, atol=1e-5)
+    assert not model.gains.requires_grad
+    assert (filtered(untrained(PositionVelocity), q)[2:, :4] - beliefs[2:, :4]).abs().amin(1).min() > 1e-3
+
+
+def test_positions_of_the_autoencoder_are_its_latent_in_units_of_its_spread():
+    model = untrained(lambda: PositionVelocity(eyes="autoencoder", latent_size=3))
+    model.mean.copy_(torch.tensor([1.0, 2.0, 3.0]))
+    model.spread.copy_(torch.tensor([0.5, 1.0, 2.0]))
+    z = torch.randn(4, 3)
+    belief = model.begin(z)
+    torch.testing.assert_close(belief[:, :3], (z - model.mean) / model.spread)
+    torch.testing.assert_close(model.decode(belief), model.eyes.decode(z), rtol=1e-4, atol=1e-5)
+    assert (belief[:, 3:6] == 0).all() and model.state_size == belief.shape[1] == 6 + 15
+
+
 @pytest.mark.parametrize("at", [CONTEXT - 3, CONTEXT + 4], ids=["seen", "dreamt"])
 def test_a_frame_that_hides_something_teaches_nothing(at):
     model, rng = untrained(PositionVelocity), torch.Generator().manual_seed(0)

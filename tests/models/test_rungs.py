@@ -174,10 +174,10 @@ def train_shortly(monkeypatch, tmp_path, splits):
     )  # fmt: skip
     folders = (str(tmp_path / str(number)) for number in range(9))
 
-    def make(name, seed):
+    def make(name, seed, **settings):
         monkeypatch.setenv("LATENT_DYNAMICS_CACHE", next(folders))  # each time anew
         torch.rand(len(store.loaded()) + 1)  # what was drawn before must not matter
-        model = artifacts.load_model(name, seed=seed, shipped=False, **SMALL[name][0])
+        model = artifacts.load_model(name, seed=seed, shipped=False, **SMALL[name][0] | settings)
         return model, eyes[model.needs_eyes]
 
     return make
@@ -193,6 +193,16 @@ def test_training_repeats_itself_to_the_bit_and_leaves_the_eyes_alone(name, trai
     assert any(not torch.equal(weights[part], start[part]) for part in weights if not part.startswith("eyes."))
     assert all(torch.equal(weights[f"eyes.{part}"], value) for part, value in eyes.state_dict().items())
     assert all(len(curve) == 1 and np.isfinite(curve).all() for curve in one.history.values())
+
+
+@pytest.mark.parametrize("name,other", [("recurrent", "balance"), ("best", "autoencoder")])
+def test_a_rung_that_asks_for_other_eyes_is_handed_those(name, other, train_shortly):
+    settings = {"eyes": other} | ({"latent_size": 3} if other == "autoencoder" else {})
+    model, eyes = train_shortly(name, 3, **settings)
+    assert model.needs_eyes == other and all(len(curve) == 1 for curve in model.history.values())
+    assert all(torch.equal(model.eyes.state_dict()[part], value) for part, value in eyes.state_dict().items())
+    keys = [artifacts.model_key(name, 3, **more)["eyes"] for more in ({}, settings)]
+    assert keys[0] != keys[1]
 
 
 # Windows of codes
