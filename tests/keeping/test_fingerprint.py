@@ -29,11 +29,16 @@ def instead(old, new):
     return lambda text: text.replace(old, new)
 
 
+def tasks():
+    """Those of the first seed: others differ from them by the seed."""
+    return [task for task in ladder.tasks() if task[2] == artifacts.default_seed()]
+
+
 def keys():
     """All that is asked for by a key, by what it is."""
     models = {name: artifacts.model_key(name, 0) for name in artifacts.model_names()}
     eyes = artifacts._autoencoder_key(artifacts.AutoencoderSettings(), 0)[1]
-    figures = {f"figures of {kind} {name}": ladder.fingerprint(kind, name, seed) for kind, name, seed in ladder.tasks()}
+    figures = {f"figures of {kind} {name}": ladder.fingerprint(kind, name, seed) for kind, name, seed in tasks()}
     return models | {"mixed": artifacts._episodes_key("mixed", 0), "eyes": eyes} | figures
 
 
@@ -130,7 +135,7 @@ def without_docstrings(text):
     [
         lambda patch: patch.setitem(artifacts.SPLITS, "test", (0.7, 1.0)),
         lambda patch: patch.setitem(artifacts.STEPS, "mixed", 10_000),
-        lambda patch: patch.setitem(artifacts.VIEWS, "cropped gray", replace(artifacts.DEFAULT, top=150)),
+        lambda patch: patch.setitem(artifacts.VIEWS, "cropped gray", replace(artifacts.DEFAULT, top=128)),
         lambda patch: patch.setenv("LATENT_DYNAMICS_SEED", "5"),
     ],
     ids=["splits", "steps", "view", "seed"],
