@@ -157,7 +157,9 @@ REFERENCES = {  # what a curve is compared with: protocol -> model
     "repeat the last frame": lambda protocol: references.RepeatLastFrame(),
     "constant upright": lambda protocol: references.ConstantUpright(),
     "actions only": _actions_only,
-    "position_velocity, told other actions": lambda protocol: references.ShuffledActions(load_model("position_velocity", shipped=False)),
+    "position_velocity, told other actions": lambda protocol: references.ShuffledActions(
+        load_model("position_velocity", shipped=False)
+    ),
     "position_velocity, untrained": lambda protocol: references.untrained(LADDER["position_velocity"]),
 }
 

@@ -84,7 +84,7 @@ def model_names():
 
 def _episodes_key(name, seed):
     seed = default_seed() if seed is None else seed
-    made_by = {"splits": SPLITS, "source": source_of(collect)}
+    made_by = {"splits": dict(SPLITS), "source": source_of(collect)}
     return {"policy": name, "steps": STEPS[name], "seed": seed} | made_by
 
 

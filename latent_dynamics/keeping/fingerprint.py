@@ -35,6 +35,7 @@ def closure(names):
     return found
 
 
+@cache
 def imports(name, text):
     """Return the modules of this package that a module's text imports; an `__init__` if something is taken from it."""
     package = name if _file(name).name == "__init__.py" else name.rpartition(".")[0]
@@ -49,6 +50,7 @@ def imports(name, text):
     return {one for one in found if _file(one)}
 
 
+@cache
 def _file(name):
     """The file of a module of this package; None for any other name, and for a folder without an `__init__`."""
     first, *rest = name.split(".")
@@ -65,8 +67,8 @@ def read(file):
 
 @cache
 def shape_of(text):
-    """Return source without comments, docstrings and layout; the same in every version of Python."""
-    return json.dumps(_shape(ast.parse(text)))
+    """Return the hash of source without comments, docstrings and layout: the same in every version of Python."""
+    return hashlib.sha256(json.dumps(_shape(ast.parse(text))).encode()).hexdigest()
 
 
 def _shape(node):

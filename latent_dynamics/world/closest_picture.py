@@ -31,7 +31,9 @@ CART = slice(24, 32)  # rows of the cart, and of the pole's end before it
 class Closest(Reading):
     """A reading (...), and how well the closest picture explains the frame."""
 
-    left: torch.Tensor  # (...) squared distance in the pole's or the cart's rows, as a share of the picture's squared ink
+    left: (
+        torch.Tensor
+    )  # (...) squared distance in the pole's or the cart's rows, as a share of the picture's squared ink
     shown: torch.Tensor  # (...) which share of the closest picture's ink lies on the screen
 
 

@@ -73,7 +73,10 @@ def _steps(evaluations):
 
 
 def test_best_comes_to_085_of_exact_physics_on_recorded_actions(measured):
-    ours, physics = _steps(measured["rungs"]["position_velocity"])[0], measured["references"]["exact physics"]["replayed"]["steps_2"]
+    ours, physics = (
+        _steps(measured["rungs"]["position_velocity"])[0],
+        measured["references"]["exact physics"]["replayed"]["steps_2"],
+    )
     assert ours >= 0.85 * physics
     assert _steps(measured["rungs"]["recurrent"])[2] < 0.6 * physics  # the control: a plain memory does not
 
@@ -118,7 +121,9 @@ def test_a_longer_exam_teaches_the_experts_hand(measured):
     tossed = {name: _at(tried[name])[0] for name in ("position_velocity", "position_velocity, 35 steps")}
     assert tossed["position_velocity, 35 steps"] > 1.1 * tossed["position_velocity"]
     recorded = {name: _steps(tried[name])[0] for name in tossed}
-    assert recorded["position_velocity, 35 steps"] >= recorded["position_velocity"] - 3  # the control: the recorded protocol hardly sees it
+    assert (
+        recorded["position_velocity, 35 steps"] >= recorded["position_velocity"] - 3
+    )  # the control: the recorded protocol hardly sees it
 
 
 def test_single_steps_teach_less_than_dreams_of_twelve(measured):
@@ -128,7 +133,10 @@ def test_single_steps_teach_less_than_dreams_of_twelve(measured):
 
 def test_what_all_versions_share_makes_the_difference_to_a_memory(measured):
     tried = measured["experiments"]
-    worst = max(_at(tried[name])[0] for name in ("position_velocity, linear", "position_velocity, gains of a line", "position_velocity, 1 step"))
+    worst = max(
+        _at(tried[name])[0]
+        for name in ("position_velocity, linear", "position_velocity, gains of a line", "position_velocity, 1 step")
+    )
     assert worst < 0.5 * _at(tried["memory"])[0]
 
 

@@ -1,7 +1,5 @@
 """What is recorded is what happened: replayed in Gymnasium, byte for byte, whoever played it, and faster."""
 
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -159,11 +157,3 @@ def test_an_unknown_policy_is_refused_with_the_known_ones():
 def test_asking_for_no_transitions_is_refused():
     with pytest.raises(ValueError, match="ask for at least 1"):
         collect("random", 0)
-
-
-def test_a_script_that_does_not_guard_its_start_is_told_so(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text("from latent_dynamics import collection\ncollection.collect('random', 40, workers=2)\n")
-    ran = subprocess.run([sys.executable, script], capture_output=True, text=True)
-    assert ran.returncode != 0
-    assert "if __name__ ==" in ran.stderr.splitlines()[-1]
