@@ -155,7 +155,7 @@ def load_autoencoder(settings=None, seed=None, shipped=False, data_seed=None, **
     return _restore(model, _part(arrays, "weights/")), _part(arrays, "history/"), meta["seconds"]
 
 
-def _autoencoder_key(settings, seed, data_seed):
+def _autoencoder_key(settings, seed, data_seed=None):
     """The name of an autoencoder's file, and all that it depends on."""
     kind = "autoencoder" if settings.frames is None else "short_autoencoder"
     view = settings.view.replace(" ", "_")
@@ -203,7 +203,7 @@ def load_balance_eyes(data="mixed", seed=None, data_seed=None, shipped=False):
     return _restore(eyes, _part(store.kept(name, key, make, "safetensors", shipped)[0], "weights/"))
 
 
-def _balance_key(data, seed, data_seed):
+def _balance_key(data, seed, data_seed=None):
     """The name of the balance eyes' file, and all that they depend on."""
     key = {"seed": seed, "data": _episodes_key(data, data_seed), "source": source_of(BalanceEyes, teach, Episodes)}
     return f"balance_eyes-{data}-seed{seed}", key

@@ -21,11 +21,11 @@ class LatentMLP(nn.Module):
     predict_change=False predicts z' itself, to show why one does not.
     """
 
-    def __init__(self, latent_size=8, hidden=128, predict_change=True):
+    def __init__(self, latent_size=8, hidden=128, predict_change=True, actions=2):
         super().__init__()
-        self.predict_change = predict_change
+        self.predict_change, self.actions = predict_change, actions
         self.net = nn.Sequential(
-            nn.Linear(latent_size + 2, hidden), nn.ReLU(),
+            nn.Linear(latent_size + actions, hidden), nn.ReLU(),
             nn.Linear(hidden, hidden), nn.ReLU(),
             nn.Linear(hidden, latent_size),
         )  # fmt: skip
@@ -40,7 +40,7 @@ class LatentMLP(nn.Module):
 
     def forward(self, z, action):
         """Return the next latent: (B, D), (B,) int64 -> (B, D)."""
-        one_hot = F.one_hot(action, 2).to(z.dtype)  # (B, 2)
+        one_hot = F.one_hot(action, self.actions).to(z.dtype)  # (B, actions)
         out = self.net(torch.cat([(z - self.mean) / self.spread, one_hot], -1)) * self.change_spread  # (B, D)
         return z + out if self.predict_change else self.mean + out
 
@@ -54,11 +54,11 @@ class AutoencoderMLP(WorldModel):
 
     needs_eyes = "autoencoder"
 
-    def __init__(self, latent_size=8, hidden=128, predict_change=True):
+    def __init__(self, latent_size=8, hidden=128, predict_change=True, actions=2):
         super().__init__()
-        self.state_size = latent_size
+        self.state_size, self.actions = latent_size, actions
         self.eyes = make_eyes(self.needs_eyes, latent_size)
-        self.dynamics = LatentMLP(latent_size, hidden, predict_change)
+        self.dynamics = LatentMLP(latent_size, hidden, predict_change, actions)
         self.goes_on = goes_on_net(latent_size)
 
     @property

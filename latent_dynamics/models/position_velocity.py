@@ -29,12 +29,13 @@ class PositionVelocity(WorldModel):
     is of this kind; here the gains are learned.
     horizon: steps dreamt in training; curved=False leaves f a linear map; learn_gains=False keeps the gains by which a
     straight line would be fitted; filters=False believes the last reading and the last change alone, as a line through
-    two frames; eyes: where positions come from, the two of "balance", or "autoencoder" with `latent_size` of them.
+    two frames; eyes: where positions come from, the two of "balance", or "autoencoder" with `latent_size` of
+    them; actions: how many its world has.
     """
 
     def __init__(
         self, hidden=32, remembers=15, horizon=12, curved=True, learn_gains=True, filters=True, eyes="balance",
-        latent_size=8,
+        latent_size=8, actions=2,
     ):  # fmt: skip
         super().__init__()
         if horizon < 1 or remembers < 2:
@@ -42,12 +43,13 @@ class PositionVelocity(WorldModel):
         if not filters:
             remembers, learn_gains = 2, False
         self.needs_eyes, self.eyes = eyes, make_eyes(eyes, latent_size)
-        self.positions = P = self.eyes.size
+        self.actions, self.positions = actions, self.eyes.size
+        P = self.positions
         self.state_size, self.horizon, self.curved = 2 * P + remembers, horizon, curved
         self.register_buffer("mean", torch.zeros(P))
         self.register_buffer("spread", torch.ones(P))
-        self.linear = nn.Linear(2 * P + 2, P, bias=False)
-        self.curve = nn.Sequential(nn.Linear(2 * P + 2, hidden), nn.Tanh(), nn.Linear(hidden, P))
+        self.linear = nn.Linear(2 * P + actions, P, bias=False)
+        self.curve = nn.Sequential(nn.Linear(2 * P + actions, hidden), nn.Tanh(), nn.Linear(hidden, P))
         for part in (self.linear.weight, self.curve[2].weight, self.curve[2].bias):
             nn.init.zeros_(part)
         self.gains = nn.Parameter(_line_fit_gains(remembers, P), learn_gains)  # (remembers, 2 P P)
@@ -66,8 +68,9 @@ class PositionVelocity(WorldModel):
 
     def move(self, q, v, action):
         """One step of the mechanics: (B, P), (B, P), (B,) -> the next q and v."""
-        push = (2 * action.to(q.dtype) - 1)[:, None]
-        inputs = torch.cat([q, SPEED * v, push, 0 * push + 1], 1)  # (B, 2 P + 2)
+        which = F.one_hot(action, self.actions).to(q.dtype)  # (B, actions)
+        push = which[:, 1:] - which[:, :1]  # of two actions one number: -1 or 1
+        inputs = torch.cat([q, SPEED * v, push, 0 * q[:, :1] + 1], 1)  # (B, 2 P + actions)
         bent = 0.3 * self.curve(inputs) if self.curved else 0
         return q + v, v + (self.linear(inputs) + bent) / SPEED
 

@@ -22,15 +22,15 @@ class Recurrent(LatentWorld):
         super().__init__(latent_size, context=context, horizon=horizon, **settings)
         latent_size = self.latent_size
         self.state_size = 2 * latent_size + memory
-        self.cell = nn.GRUCell(2 * latent_size + 2, memory)
+        self.cell = nn.GRUCell(2 * latent_size + self.actions, memory)
         self.net = nn.Sequential(
-            nn.Linear(memory + 2 * latent_size + 2, hidden), nn.ReLU(), nn.Linear(hidden, latent_size)
+            nn.Linear(memory + 2 * latent_size + self.actions, hidden), nn.ReLU(), nn.Linear(hidden, latent_size)
         )
 
     def remember(self, belief, action):
-        """Return what the networks see of belief and push, (B, 2 latent_size + 2), and the next memory (B, memory)."""
+        """Return what the networks see of belief and push, (B, 2 latent_size + actions), and the next memory."""
         z, change, memory = belief.split([self.latent_size, self.latent_size, self.cell.hidden_size], -1)
-        seen = torch.cat([self.scaled(z), change / self.change_spread, F.one_hot(action, 2).to(z.dtype)], -1)
+        seen = torch.cat([self.scaled(z), change / self.change_spread, F.one_hot(action, self.actions).to(z.dtype)], -1)
         return seen, self.cell(seen, memory)
 
     def begin(self, code):

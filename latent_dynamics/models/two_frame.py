@@ -21,7 +21,7 @@ class TwoFrame(LatentWorld):
         if layers < 1:
             raise ValueError(f"{layers} hidden layers; the network needs at least 1")
         self.state_size, self.sees_change = 2 * latent_size, sees_change
-        sizes = [2 * latent_size + 2] + layers * [hidden]
+        sizes = [2 * latent_size + self.actions] + layers * [hidden]
         self.net = nn.Sequential(
             *(part for size in zip(sizes, sizes[1:]) for part in (nn.Linear(*size), nn.ReLU())),
             nn.Linear(hidden, latent_size),
@@ -37,6 +37,7 @@ class TwoFrame(LatentWorld):
 
     def step(self, belief, action):
         z, change = belief.split(self.latent_size, -1)  # (B, latent_size) each
-        inputs = [self.scaled(z), self.sees_change * change / self.change_spread, F.one_hot(action, 2).to(z.dtype)]
+        pushed = F.one_hot(action, self.actions).to(z.dtype)
+        inputs = [self.scaled(z), self.sees_change * change / self.change_spread, pushed]
         change = self.net(torch.cat(inputs, -1)) * self.change_spread
         return torch.cat([z + change, change], -1)

@@ -109,8 +109,8 @@ BAD_FRAMES = {
     "NaN": (lambda f: f.where(f > 0.5, torch.nan), ValueError, "frames hold NaN"),
 }
 BAD_ACTIONS = {
-    "2": (lambda a: a + 2, ValueError, "CartPole knows 0 and 1"),
-    "negative": (lambda a: a - 1, ValueError, "CartPole knows 0 and 1"),
+    "2": (lambda a: a + 2, ValueError, "the world knows 0..1"),
+    "negative": (lambda a: a - 1, ValueError, "the world knows 0..1"),
     "floats": (lambda a: a.float(), TypeError, "torch.float32; expected an int64 tensor"),
     "booleans": (lambda a: a.bool(), TypeError, "torch.bool; expected an int64 tensor"),
     "an array": (lambda a: a.numpy(), TypeError, "int64; expected an int64 tensor"),
@@ -144,7 +144,7 @@ def test_bad_actions_are_refused_in_imagination_too(model, window):
     belief = model.observe(frames, actions)
     with pytest.raises(ValueError, match="a horizon of 0 steps"):
         model.imagine(belief, future[:, :0])
-    with pytest.raises(ValueError, match="CartPole knows 0 and 1"):
+    with pytest.raises(ValueError, match="the world knows 0..1"):
         model.imagine(belief, future + 1)
     with pytest.raises(TypeError, match="expected an int64 tensor"):
         model.imagine(belief, future.float())
