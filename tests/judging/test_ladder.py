@@ -19,17 +19,13 @@ def evaluation(height):
 
 @pytest.fixture
 def trained(tmp_path, monkeypatch):
-    """Run `train_all` with the training taken out, twice; returns the tasks of each time and the rungs that were shipped."""
-    tasks, shipped = [[], []], []
+    """Run `train_all` with the training taken out, twice; returns the tasks of each time and what was shipped."""
+    runs, shipped = [[]], []
 
     def measure(task):
-        tasks[-1].append(task)
-        if (
-            task[:2] == ("experiments", "memory")
-            and len(tasks[-1])
-            and not recorded.figures("experiments").get("memory")
-        ):
-            assert len(recorded.figures("rungs")) == len(artifacts.LADDER), "what is finished has been written"
+        if runs[-1]:
+            assert recorded.recorded(*runs[-1][-1], ladder.fingerprint(*runs[-1][-1])), "written before the next begins"
+        runs[-1].append(task)
         return task, evaluation(0.5 if task[0] == "references" else 1 + task[2])
 
     def ship(name, seed):
@@ -46,9 +42,9 @@ def trained(tmp_path, monkeypatch):
     recorded.put_figures("rungs", "old", 0, {}, {})
     ladder.train_all()
     recorded.put_figures("rungs", "position_velocity", artifacts.default_seed(), {}, "another fingerprint")
-    tasks = [tasks[1], tasks[0]]
+    runs.append([])
     ladder.train_all()
-    return tasks, shipped
+    return runs, shipped
 
 
 def test_every_rung_and_experiment_is_trained_on_every_seed_and_every_reference_judged_once(trained):
@@ -134,9 +130,12 @@ def test_a_rung_costs_its_own_weights_and_not_the_shared_eyes(one_thread):
 
 def test_an_experiment_is_measured_with_its_settings_and_without_games(monkeypatch, untrained_model):
     asked = []
-    monkeypatch.setattr(
-        ladder, "load_model", lambda *name, **settings: asked.append((*name, settings)) or untrained_model
-    )
+
+    def load_model(name, **settings):
+        asked.append((name, settings))
+        return untrained_model
+
+    monkeypatch.setattr(ladder, "load_model", load_model)
     monkeypatch.setattr(ladder, "windows", lambda stride: asked.append(stride))
     monkeypatch.setattr(ladder.drift, "evaluate", lambda *_, **__: {})
     monkeypatch.setattr(ladder, "played", lambda model, seed, games: {"return": games})

@@ -39,9 +39,7 @@ FILES = {  # name: content
     "latent_dynamics/store.py": b"a clone of the book",
     "README": b"a README",
 }
-IN_WORK = {
-    f"{store.WORK}/{name}": content for name, content in FILES.items() if "/" not in name and name[:5] != "mixed"
-}
+IN_WORK = {f"{store.WORK}/{name}": content for name, content in FILES.items() if "/" not in name and OURS not in name}
 
 
 def plant(folder, files=FILES):

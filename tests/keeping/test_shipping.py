@@ -257,9 +257,7 @@ def test_figures_are_found_as_they_were_put_a_file_a_model_and_seed():
 def test_every_reason_to_distrust_a_figure_is_said():
     for name in ("fits", "old", "unwanted"):
         recorded.put_figures("rungs", name, 0, {}, {"key": name})
-    expected = {("rungs", name, 0): {"key": name} for name in ("fits", "missing")} | {
-        ("rungs", "old", 0): {"key": "new"}
-    }
+    expected = {("rungs", name, 0): {"key": key} for name, key in (("fits", "fits"), ("missing", "?"), ("old", "new"))}
     assert recorded.stale(expected) == [
         "figures of missing, rungs, seed 0: none is recorded",
         "figures of old, rungs, seed 0: recorded of other settings, data or source",

@@ -39,9 +39,8 @@ def environment(tmp_path):
 
 
 def run(arguments, environment, **said):
-    return subprocess.run(
-        [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=180, **said
-    )
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, **said)
 
 
 @pytest.mark.parametrize("started", ["script", "command", "standard input", "notebook"])
