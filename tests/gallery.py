@@ -25,7 +25,8 @@ def windows():
 
 def duel():
     """Two controllers that decide at random."""
-    return widgets.Duel(_eyes(), {"fair": (Controller(torch.randn(9, 4)), Controller(torch.randn(9, 8)))}, STATES)
+    pair = [untrained(lambda size=size: Controller(torch.randn(9, size))) for size in (4, 8)]
+    return widgets.Duel(_eyes(), {"fair": pair}, STATES)
 
 
 def explorer():
@@ -57,6 +58,26 @@ MAKERS = {
     "RolloutPlayer": lambda: widgets.RolloutPlayer.of(untrained(AutoencoderMLP), windows()),
     "Sketch": lambda: widgets.Sketch("How high?", np.arange(1, 11), {"free": 0.3 * np.arange(1, 11)}),
     "WhatIf": lambda: widgets.WhatIf(untrained(AutoencoderMLP), STATES),
+}
+
+
+class Noisy(RepeatLastFrame):
+    """A photograph that each step makes noisier, by chance."""
+
+    def step(self, belief, action):
+        return belief + 0.05 * torch.randn_like(belief)
+
+    def imagine(self, belief, actions, samples=None):
+        return torch.stack([belief := self.step(belief, action) for action in actions.unbind(1)], 1)
+
+    def decode(self, states):
+        return super().decode(states).clamp(0, 1)
+
+
+NOISY = {
+    "a noisy Dream": lambda: widgets.Dream({"noisy": Noisy()}, STATES[1:], [[1, 0, 1]], opening=4),
+    "a noisy RolloutPlayer": lambda: widgets.RolloutPlayer.of(Noisy(), windows()),
+    "a noisy WhatIf": lambda: widgets.WhatIf(Noisy(), STATES),
 }
 
 

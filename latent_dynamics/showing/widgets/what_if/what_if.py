@@ -14,7 +14,7 @@ from latent_dynamics.world.cartpole import fallen, simulate
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, read
 
-from ...page.base import BookWidget, still_figure
+from ...page.base import BookWidget, still_figure, unnoticed
 from ...page.bundle import bundle, styles
 from ...page.page_model import PageModel, rounded
 from ..start_states import checked_states
@@ -83,6 +83,7 @@ class WhatIf(BookWidget):
         """How many steps the futures go."""
         return len(self.plans[0][1])
 
+    @unnoticed()
     def futures(self):
         """Return the pole's angles in degrees after a first push left and right: {"truth", "dream"}, each (2, N + 1).
 
