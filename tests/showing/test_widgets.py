@@ -13,7 +13,7 @@ from latent_dynamics import drift, references
 from latent_dynamics.models.world_model import WorldModel
 from latent_dynamics.showing.widgets import RolloutPlayer, show
 from latent_dynamics.showing.widgets.sprite import WIDEST, pack_films, pack_frames, unpack_films, unpack_frames
-from latent_dynamics.world.reader import degrees
+from latent_dynamics.world.reader import degrees, read
 from latent_dynamics.world.rendering import draw
 
 ROUNDED = 0.5 / 63 + 0.5 / 255 + 1e-6  # a sprite's grey levels
@@ -131,6 +131,28 @@ def test_a_readers_own_model_stands_beside_the_books(windows):
     shown.model = 1
     assert np.abs(shown.films()[2, 0] - 0.9).max() <= ROUNDED
     assert np.isnan(shown.angles()[2]).all(), "there is no pole in grey"
+
+
+class Dicing(Own):
+    """Throws dice for where the pole stands."""
+
+    def imagine(self, belief, actions, samples=None):
+        return torch.rand(*actions.shape, 1)
+
+    def decode(self, states):
+        poles = torch.zeros(*states.shape[:-1], 4)
+        poles[..., 2] = 0.4 * states[..., 0] - 0.2
+        return torch.from_numpy(draw(poles.double().numpy(), workers=1) / np.float32(255))
+
+
+def test_the_angle_that_is_told_is_that_of_the_film_that_is_shown(windows):
+    shown = RolloutPlayer.of(Dicing(), windows)
+    seen = read(torch.from_numpy(shown.films()))
+    for told, film, length in zip(
+        shown.angles().swapaxes(0, 1)[:, 1:], degrees(seen.theta).swapaxes(0, 1)[:, 1:], shown.lengths
+    ):
+        assert np.abs(told[:, :length] - film[:, :length].numpy()).max() < 0.2
+        assert np.ptp(told[:, :length]) > 2
 
 
 def test_one_model_alone_is_shown_as_among_others(windows):

@@ -8,11 +8,16 @@ import base64
 import hashlib
 import html
 import io
+import random
 from collections import Counter
+from contextlib import contextmanager
 
 import anywidget
 import ipywidgets
+import numpy as np
 from IPython.display import HTML
+
+from latent_dynamics.models.training import seeded
 
 _ids_given = Counter()
 
@@ -24,8 +29,30 @@ def _model_id(content):
     return hashlib.sha256(f"{digest} {_ids_given[digest]}".encode()).hexdigest()[:32]
 
 
+@contextmanager
+def unnoticed(seed=0):
+    """Give what is drawn inside random streams of its own, and leave the reader's as they were."""
+    before = random.getstate(), np.random.get_state()
+    with seeded(seed):
+        random.seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])
+
+
 class BookWidget(anywidget.AnyWidget):
-    """An anywidget whose ids depend on `content` (bytes) alone and which has a still picture."""
+    """An anywidget whose ids depend on `content` (bytes) alone and which has a still picture.
+
+    To make one and to draw its still picture takes nothing from the reader's random streams.
+    """
+
+    def __init_subclass__(cls, **settings):
+        super().__init_subclass__(**settings)
+        for name in {"__init__", "still"} & set(vars(cls)):
+            setattr(cls, name, unnoticed()(vars(cls)[name]))
 
     def __init__(self, content, **traits):
         name = _model_id(type(self).__name__.encode() + content)

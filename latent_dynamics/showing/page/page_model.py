@@ -13,7 +13,7 @@ import traitlets as t
 
 from latent_dynamics.models.stepwise import STEPS, defines, stepwise
 
-from .base import BookWidget
+from .base import BookWidget, unnoticed
 from .trace import CannotBeExported, trace
 
 FUNCTIONS = (*STEPS, "decode")
@@ -54,6 +54,7 @@ class PageModel(BookWidget):
     in_kernel = t.Bool(help="whether only Python can compute it").tag(sync=True)
 
     @classmethod
+    @unnoticed()
     def of(cls, model, name=""):
         """Export `model`, or keep it in the kernel where it cannot be exported (`why_in_kernel` says why)."""
         name = name or type(model).__name__

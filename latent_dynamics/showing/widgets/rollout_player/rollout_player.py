@@ -12,10 +12,10 @@ import numpy as np
 import torch
 import traitlets as t
 
-from latent_dynamics.judging import drift, references, rollout
-from latent_dynamics.world.reader import degrees
+from latent_dynamics.judging import references, rollout
+from latent_dynamics.world.reader import degrees, read
 
-from ...page.base import BookWidget
+from ...page.base import BookWidget, unnoticed
 from ...page.bundle import bundle, styles
 from ..sprite import pack_films, unpack_films
 from .rollout_still import rollout_still
@@ -120,6 +120,7 @@ class RolloutPlayer(BookWidget):
         )
 
     @classmethod
+    @unnoticed()
     def of(cls, models, windows, labels=None, physics=False, **settings):
         """Play a world model, or {name: world model}, over `drift.Windows`, judged as the book's curves are.
 
@@ -190,7 +191,10 @@ class RolloutPlayer(BookWidget):
 
 @torch.no_grad()
 def _run(model, windows, name):
-    """What a model predicts for windows: frames (E, N, H, W) and angles (E, N) of both ways to run it."""
+    """What a model predicts for windows: frames (E, N, H, W) and angles (E, N) of both ways to run it.
+
+    The angles are those of the very frames that are shown: a model that draws by chance draws once.
+    """
     missing = [method for method in INTERFACE if not callable(getattr(model, method, None))]
     if missing:
         raise ValueError(
@@ -198,9 +202,11 @@ def _run(model, windows, name):
             "the interface of latent_dynamics.world_model.WorldModel. For several models pass {name: model}."
         )
     given = {}
-    for film, mode, run in (("teacher", "teacher_forced", rollout.teacher_forced), ("free", "free", rollout.free)):
-        given[film] = model.decode(run(model, windows.frames, windows.all_actions, windows.context)).numpy()
-        given[f"theta_{film}"] = drift.judge(model, windows, mode).theta
+    for film, run in (("teacher", rollout.teacher_forced), ("free", rollout.free)):
+        frames = model.decode(run(model, windows.frames, windows.all_actions, windows.context))
+        seen = read(frames)
+        given[film] = frames.numpy()
+        given[f"theta_{film}"] = torch.where(seen.valid, degrees(seen.theta), torch.nan).numpy()
     return given
 
 

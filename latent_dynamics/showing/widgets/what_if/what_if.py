@@ -15,7 +15,7 @@ from latent_dynamics.world.reader import degrees, limits, read
 from latent_dynamics.world.rendering import draw
 from latent_dynamics.world.worlds import CARTPOLE
 
-from ...page.base import BookWidget, still_figure
+from ...page.base import BookWidget, still_figure, unnoticed
 from ...page.bundle import bundle, styles
 from ...page.page_model import PageModel, rounded
 from ..start_states import checked_states
@@ -84,6 +84,7 @@ class WhatIf(BookWidget):
         """How many steps the futures go."""
         return len(self.plans[0][1])
 
+    @unnoticed()
     def futures(self):
         """Return the pole's angles in degrees after a first push left and right: {"truth", "dream"}, each (2, N + 1).
 

@@ -1,0 +1,85 @@
+"""One of each widget, made in moments of made-up data and models that nobody trained, for what all of them owe."""
+
+import numpy as np
+import torch
+from ladders import ladder, references
+
+from latent_dynamics.acting.controllers import Controller
+from latent_dynamics.judging.drift import Windows
+from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame, untrained
+from latent_dynamics.models import AutoencoderMLP
+from latent_dynamics.showing import widgets
+from latent_dynamics.world.rendering import draw
+
+STATES = np.array([[0.0, 0, 0.01, 0], [0.4, 0.2, 0.1, 0.3]])
+QUESTION = {"question": "Which?", "options": {"one": "why one", "two": "why two"}, "right": "two", "evidence": "Two."}
+
+
+def windows():
+    """Two windows of a standing pole, four steps each."""
+    states = torch.zeros(2, 5, 4, dtype=torch.float64)
+    pixels = torch.from_numpy(draw(states[:, [0, 0, *range(5)]].numpy(), workers=1))
+    pushes = torch.ones(2, 6, dtype=torch.int64)
+    return Windows(pixels, pushes[:, :2], pushes[:, 2:], states, torch.ones(2, 4, dtype=torch.bool), np.arange(2))
+
+
+def duel():
+    """Two controllers that decide at random."""
+    pair = [untrained(lambda size=size: Controller(torch.randn(9, size))) for size in (4, 8)]
+    return widgets.Duel(_eyes(), {"fair": pair}, STATES)
+
+
+def explorer():
+    """A latent space of noise."""
+    return widgets.LatentExplorer(
+        _eyes(), STATES, np.random.default_rng(0).normal(size=(300, 8)), moved=[0.5] + [0] * 7
+    )
+
+
+def dream():
+    """A photograph that the page computes, and beside it exact physics, which only Python can."""
+    models = {"still": RepeatLastFrame(), "physics": ExactPhysics()}
+    return widgets.Dream(models, STATES[1:], [[1, 0, 1]], opening=4, beside=1)
+
+
+def crop():
+    """Two screens of noise."""
+    screens = np.random.default_rng(0).integers(0, 256, (2, 400, 600, 3), dtype=np.uint8)
+    return widgets.CropExplorer(screens)
+
+
+MAKERS = {
+    "Choose": lambda: widgets.Choose(**QUESTION, films=np.random.default_rng(0).random((2, 3, 8, 10))),
+    "CropExplorer": crop,
+    "Dream": dream,
+    "Duel": duel,
+    "LadderFigure": lambda: widgets.LadderFigure(ladder(), references()),
+    "LatentExplorer": explorer,
+    "RolloutPlayer": lambda: widgets.RolloutPlayer.of(untrained(AutoencoderMLP), windows()),
+    "Sketch": lambda: widgets.Sketch("How high?", np.arange(1, 11), {"free": 0.3 * np.arange(1, 11)}),
+    "WhatIf": lambda: widgets.WhatIf(untrained(AutoencoderMLP), STATES),
+}
+
+
+class Noisy(RepeatLastFrame):
+    """A photograph that each step makes noisier, by chance."""
+
+    def step(self, belief, action):
+        return belief + 0.05 * torch.randn_like(belief)
+
+    def imagine(self, belief, actions, samples=None):
+        return torch.stack([belief := self.step(belief, action) for action in actions.unbind(1)], 1)
+
+    def decode(self, states):
+        return super().decode(states).clamp(0, 1)
+
+
+NOISY = {
+    "a noisy Dream": lambda: widgets.Dream({"noisy": Noisy()}, STATES[1:], [[1, 0, 1]], opening=4),
+    "a noisy RolloutPlayer": lambda: widgets.RolloutPlayer.of(Noisy(), windows()),
+    "a noisy WhatIf": lambda: widgets.WhatIf(Noisy(), STATES),
+}
+
+
+def _eyes():
+    return untrained(AutoencoderMLP).autoencoder
