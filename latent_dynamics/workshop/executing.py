@@ -6,7 +6,9 @@ executes it again, and reports it.
 """
 
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -58,3 +60,7 @@ def execute(root, workers=2):
 def _costly(path):
     """Those that train most come first, so that the last ones to run are short: chapters 2 and 3, then as they come."""
     return not re.match(r"0[23]_", path.name), path.name
+
+
+if __name__ == "__main__":
+    execute(Path(sys.argv[1]))

@@ -1,5 +1,6 @@
 """`python -m latent_dynamics book` on a book of one chapter: what it redoes, what it notices, how it fails."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 import latent_dynamics.workshop.commands as command
 from latent_dynamics import store
+from latent_dynamics.workshop import building, running, testing
+from latent_dynamics.workshop.browser import NoBrowser
 
 SETTINGS = {
     "_config.yml": "title: Small\nonly_build_toc_files: true\nexecute: {execute_notebooks: cache}\n"
@@ -49,51 +52,51 @@ def keep(value):
 
 def test_only_what_changed_is_redone(small_book, capfd):
     keep(1.0)
-    assert command.book(root=small_book) == 0
+    assert building.book(root=small_book) == 0
     out = capfd.readouterr().out
     assert (small_book / "_build" / "html" / "index.html").as_uri() in out and " s  chapter\n" in out
     keep(1.0)
     store.kept("new", {}, lambda: ({"x": np.zeros(1)}, {}), "npz")  # a new artifact is no change
-    assert command.book(root=small_book) == 0
+    assert building.book(root=small_book) == 0
     assert executions(small_book) == 1 and "(as before)" in capfd.readouterr().out
 
     (small_book / "latent_dynamics" / "__init__.py").write_text('"""Says more."""\n\nanswer  =  1  # now\n')
-    assert command.book(root=small_book) == 0
+    assert building.book(root=small_book) == 0
     assert executions(small_book) == 1, "comments and layout change no output"
     capfd.readouterr()
 
     (small_book / "latent_dynamics" / "widget.js").write_text("// new")
-    assert command.book(root=small_book) == 0
+    assert building.book(root=small_book) == 0
     assert executions(small_book) == 2 and "the helper package changed" in capfd.readouterr().out
 
     path = store.files()[0]
     path.write_bytes(path.read_bytes() + b"other weights")
-    assert command.book(root=small_book) == 0
+    assert building.book(root=small_book) == 0
     assert executions(small_book) == 3 and "model." in capfd.readouterr().out
 
 
 def test_a_failing_chapter_fails_the_build_until_it_is_mended(small_book, capfd):
     write_chapter(small_book, "1 / 0")
     for _ in range(2):  # Sphinx alone forgets a page's failure once it has read it
-        assert command.book(root=small_book) != 0
+        assert building.book(root=small_book) != 0
         out = capfd.readouterr().out
         report = next(line for line in out.splitlines() if line.startswith("FAILED: chapter")).split(" in ")[-1]
         assert "ZeroDivisionError" in Path(report).read_text()
     write_chapter(small_book, "1 / 1")
-    assert command.book(root=small_book) == 0
+    assert building.book(root=small_book) == 0
 
 
 def reason(root):
-    return command.Stamp(root).reason()
+    return building.Stamp(root).reason()
 
 
 def test_every_reason_to_distrust_the_outputs(small_book):
     assert "nothing tells" in reason(small_book)
     keep(1.0)
-    command.Stamp(small_book).write("building")
+    building.Stamp(small_book).write("building")
     assert "killed" in reason(small_book)
     for state in ("built", "failed"):
-        command.Stamp(small_book).write(state)
+        building.Stamp(small_book).write(state)
         assert reason(small_book) is None
     (small_book / "latent_dynamics" / "__pycache__").mkdir()
     (small_book / "latent_dynamics" / "__pycache__" / "x.pyc").touch()
@@ -103,7 +106,7 @@ def test_every_reason_to_distrust_the_outputs(small_book):
     for text in ("{}", "[]"):
         figures.write_text(text)
         assert text == "{}" or "rungs-best-seed0.json" in reason(small_book)
-        command.Stamp(small_book).write("built")
+        building.Stamp(small_book).write("built")
     shutil.rmtree(store.folder())
     assert "changed or missing" in reason(small_book)
     (small_book / "_build" / ".latent_dynamics.json").write_text("{")
@@ -119,7 +122,7 @@ def test_a_comment_counts_where_a_notebook_shows_it(small_book):
         for name in ("Shown", "Hidden"):
             for written in ("# one", comment):
                 (package / f"{name}.py").write_text(f"class {name}:\n    {written}\n    step = 1\n")
-                seen.append(command._fingerprint_of_package(small_book))
+                seen.append(building._fingerprint_of_package(small_book))
     assert seen[5] != seen[4] and seen[7] == seen[6]
 
 
@@ -132,8 +135,8 @@ def run_tests(monkeypatch, failing):
         ran.append(" ".join(arguments))
         return int(failing in ran[-1])
 
-    monkeypatch.setattr(command, "book", lambda **_: int(failing == "book "))
-    monkeypatch.setattr(command, "_run", run)
+    monkeypatch.setattr(testing, "book", lambda **_: int(failing == "book "))
+    monkeypatch.setattr(testing, "run", run)
     return command.main(["test-all"]), ran
 
 
@@ -147,13 +150,27 @@ def test_a_failed_step_fails_the_tests_but_not_the_other_steps(monkeypatch, caps
     assert "FAILED  browser" in capsys.readouterr().out
 
 
+def test_a_machine_without_a_browser_is_told_so_and_never_in_ci(monkeypatch, capsys):
+    def no_browser():
+        raise NoBrowser("no Chromium")
+
+    monkeypatch.setattr(testing, "chromium", no_browser)
+    monkeypatch.delenv("CI", raising=False)
+    code, ran = run_tests(monkeypatch, failing="nothing")
+    assert code == 0 and not any("pytest tests/browser" in line for line in ran)
+    assert re.search(r"skipped browser .* no Chromium", capsys.readouterr().out)
+    monkeypatch.setenv("CI", "true")
+    code, _ = run_tests(monkeypatch, failing="nothing")
+    assert code == 1 and "FAILED  browser" in capsys.readouterr().out
+
+
 def test_errors_say_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="not a clone"):
-        command.book(root=tmp_path)
+        building.book(root=tmp_path)
     with pytest.raises(SystemExit, match="no-such-package is not installed .* pip install"):
-        command._need("no-such-package")
+        running.need("no-such-package")
     with pytest.raises(SystemExit, match="is another program"):
-        command._need("jupyter-book", "2.")
+        running.need("jupyter-book", "2.")
     monkeypatch.setattr(command, "ROOT", tmp_path)
     with pytest.raises(SystemExit, match="Build it first"):
         command.main(["serve"])
