@@ -80,12 +80,13 @@ function ladderPlot(looks, doubling, onstep) {
       svgText(right, height - 4, `steps dreamt${found.by}`, "end"),
       ...doublings(right),
       each((_, spread) => [svgPath("ld-band", band(spread))]),
-      each((name) => (found.intervals[name] ?? []).map((end) => svgPath("ld-end", line(end)))),
-      each((name, [middle]) => [svgPath("ld-line", line(middle)), ...marks(looks[name], middle)]),
+      each((name, [middle]) => [...ends(name), svgPath("ld-line", line(middle)), ...marks(looks[name], middle)]),
     ];
   }
 
   const line = (heights) => heights.map((height, i) => (height === null ? "" : `${i && heights[i - 1] !== null ? "L" : "M"}${at(heights, i)}`)).join("");
+
+  const ends = (name) => (found.intervals[name] ?? []).map((end) => svgPath("ld-end", line(end)));
 
   /** From least to most over all seeds; as far as the edge where one of them shows no pole. */
   function band([, low, high]) {
