@@ -6,17 +6,19 @@ The names below are loaded on first use, so that `python -m latent_dynamics --he
 from importlib import import_module
 
 _WHERE = {
+    "CARTPOLE": "world.worlds",
+    "World": "world.worlds",
     "preprocess": "world.preprocessing",
     "load_episodes": "keeping.artifacts",
     "load_model": "keeping.artifacts",
     "model_names": "keeping.artifacts",
 }
 _ROOMS = {  # a file is called by its short name: ld.drift is judging/drift.py
-    "world": ("cartpole", "preprocessing", "reader"),
+    "world": ("cartpole", "closest_picture", "policies", "preprocessing", "reader", "rendering", "worlds"),
     "data": ("collection", "episodes"),
     "models": ("training", "world_model"),
     "acting": ("controllers",),
-    "keeping": ("artifacts", "shipping", "store"),
+    "keeping": ("artifacts", "recorded", "store"),
     "judging": ("drift", "ladder", "probes", "references", "rollout"),
     "showing": ("pages", "plotting", "widgets"),
     "workshop": ("bench",),

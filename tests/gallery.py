@@ -5,11 +5,11 @@ import torch
 from ladders import ladder, references
 
 from latent_dynamics.acting.controllers import Controller
-from latent_dynamics.data.collection import draw
 from latent_dynamics.judging.drift import Windows
 from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame, untrained
 from latent_dynamics.models import AutoencoderMLP
 from latent_dynamics.showing import widgets
+from latent_dynamics.world.rendering import draw
 
 STATES = np.array([[0.0, 0, 0.01, 0], [0.4, 0.2, 0.1, 0.3]])
 QUESTION = {"question": "Which?", "options": {"one": "why one", "two": "why two"}, "right": "two", "evidence": "Two."}

@@ -8,6 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from latent_dynamics import cartpole, preprocessing
+from latent_dynamics.world.worlds import CARTPOLE
 
 SIZE = (1200, 630)  # pixels, as Open Graph wishes
 TIMES = (0, 14, 24, 31, 37, 42, 46, 50)  # steps of 0.02 seconds
@@ -19,7 +20,7 @@ def fall():
     """States (8, 4) of a pole that is pushed left and right in turns and falls all the same."""
     start = torch.tensor([[-1.3, 1.0, 0.03, 0.28]], dtype=torch.float64)
     pushes = torch.arange(max(TIMES)) % 2
-    states = torch.cat([start[:, None], cartpole.simulate(start, 1 - pushes[None])], 1)[0]
+    states = torch.cat([start[:, None], CARTPOLE.simulate(start, 1 - pushes[None])], 1)[0]
     return states[list(TIMES)].numpy()
 
 

@@ -5,13 +5,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..data.collection import draw
+from ..models.stepwise import stepwise
 from ..models.training import Budget, one_thread, seeded, train
-from ..world.cartpole import fallen, make, step
 from ..world.preprocessing import from_bytes
+from ..world.worlds import CARTPOLE
 
 CONTROLLER_BUDGET = Budget(epochs=25, batch_size=256, learning_rate=1e-2)
-TIME_LIMIT = 500  # steps, as in CartPole-v1
 
 
 class Controller(nn.Module):
@@ -57,50 +56,45 @@ def clone(inputs, actions, validation, seed=0, budget=CONTROLLER_BUDGET):
     return controller.eval().requires_grad_(False), history
 
 
-def first_states(episodes, seed=0):
-    """Return where Gymnasium's own resets put the cart and pole: (episodes, 4) float64."""
+def first_states(episodes, seed=0, world=CARTPOLE):
+    """Return where games begin: (episodes, S) float64."""
     if episodes < 1:
         raise ValueError(f"asked for {episodes} episodes; ask for at least 1")
-    env = make()
-    states = []
-    for number in range(episodes):
-        env.reset(seed=seed + number)
-        states.append(env.unwrapped.state)
-    return torch.from_numpy(np.stack(states))
+    return world.reset(episodes, torch.Generator().manual_seed(seed))
 
 
 @torch.no_grad()
-def returns(act, episodes=100, seed=10_000, sees="states", limit=TIME_LIMIT):
-    """Play whole episodes in the real environment and return their returns: (episodes,) steps survived, at most 500.
+def returns(act, episodes=100, seed=10_000, sees="states", limit=None, world=CARTPOLE):
+    """Play whole episodes in the real environment and return their returns: (episodes,) steps survived.
 
-    act: maps states (B, 4) float64, or model frames (B, H, W) when sees="frames", to actions (B,). The episodes are
+    act: maps states (B, S) float64, or model frames (B, H, W) when sees="frames", to actions (B,). The episodes are
     played side by side with the exact physics, which a test holds to Gymnasium's.
     """
     if sees not in ("states", "frames"):
         raise ValueError(f"a controller sees 'states' or 'frames', not {sees!r}")
-    total, _ = _play(lambda now, _: act(now if sees == "states" else _seen(now)), first_states(episodes, seed), limit)
-    return total
+    return _play(lambda now, _: act(now if sees == "states" else _seen(now, world)), episodes, seed, limit, world)[0]
 
 
-def _play(act, states, limit):
-    """Play side by side from states (B, 4) until all have fallen.
+def _play(act, episodes, seed, limit, world):
+    """Play side by side until all have fallen, or for `limit` steps, the world's own where it is None.
 
-    act: maps the states that are still up, and their numbers, to actions. Returns (B,) steps survived, and (B, 4) the
+    act: maps the states that are still up, and their numbers, to actions. Returns (B,) steps survived, and (B, S) the
     states in which they ended.
     """
+    states, chance = first_states(episodes, seed, world), torch.Generator().manual_seed(seed)
     total, up = torch.zeros(len(states)), torch.arange(len(states))
-    for _ in range(limit):
-        states[up] = step(states[up], torch.as_tensor(act(states[up], up)))
+    for _ in range(world.time_limit if limit is None else limit):
+        states[up] = world.step(states[up], torch.as_tensor(act(states[up], up)), chance)
         total[up] += 1
-        up = up[~fallen(states[up])]
+        up = up[~world.fallen(states[up])]
         if len(up) == 0:
             break
     return total.numpy(), states.numpy()
 
 
-def _seen(states):
-    """What a player sees of states (B, 4): model frames (B, H, W)."""
-    return torch.from_numpy(from_bytes(draw(states.numpy(), workers=1)))
+def _seen(states, world):
+    """What a player sees of states (B, S): model frames (B, H, W)."""
+    return torch.from_numpy(from_bytes(world.draw(states.numpy(), workers=1)))
 
 
 @torch.no_grad()
@@ -120,17 +114,18 @@ def clone_on_belief(model, expert, train, validation, seed=0):
 
 
 @torch.no_grad()
-def belief_returns(model, act, episodes=100, seed=10_000, limit=TIME_LIMIT):
+def belief_returns(model, act, episodes=100, seed=10_000, limit=None, world=CARTPOLE):
     """Play whole episodes from pixels, acting on a world model's belief.
 
-    act: maps beliefs (B, D) to actions (B,). Returns (episodes,) steps survived, and (episodes, 4) the states in which
+    act: maps beliefs (B, D) to actions (B,). Returns (episodes,) steps survived, and (episodes, S) the states in which
     they ended. Like `returns`, but the player remembers: the belief is carried from frame to frame.
     """
+    model = stepwise(model, ("see", "begin", "update"))
     beliefs, pushed = None, torch.zeros(episodes, dtype=torch.int64)
 
     def player(states, up):
         nonlocal beliefs
-        codes = model.see(_seen(states))
+        codes = model.see(_seen(states, world))
         if beliefs is None:
             beliefs = model.begin(codes).clone()
         else:
@@ -138,7 +133,7 @@ def belief_returns(model, act, episodes=100, seed=10_000, limit=TIME_LIMIT):
         pushed[up] = torch.as_tensor(act(beliefs[up]))
         return pushed[up]
 
-    return _play(player, first_states(episodes, seed), limit)
+    return _play(player, episodes, seed, limit, world)
 
 
 def mean_interval(values, level=0.95, draws=2000, seed=0):

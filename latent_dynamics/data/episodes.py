@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..world.preprocessing import from_bytes
+from ..world.worlds import CARTPOLE, World, world_called
 
 SPLITS = {"train": (0.0, 0.7), "validation": (0.7, 0.8), "test": (0.8, 1.0)}
 
@@ -18,13 +19,14 @@ class Episodes:
     """E episodes, laid end to end. F frames in all, F - E steps."""
 
     frames: np.ndarray  # (F, H, W) uint8
-    states: np.ndarray  # (F, 4) float64: x, x_dot, theta, theta_dot; for judging only
+    states: np.ndarray  # (F, S) float64: the world's true states; for judging only
     actions: np.ndarray  # (F - E,) int64
     rewards: np.ndarray  # (F - E,) float32
     terminated: np.ndarray  # (F - E,) bool: the pole fell or the cart left the track
     truncated: np.ndarray  # (F - E,) bool: the time limit of 500 steps ended the episode
     lengths: np.ndarray  # (E,) int64: steps of each episode
     seed: int = 0  # decides which episode falls into which split
+    world: World = CARTPOLE  # where they were played
 
     def __post_init__(self):
         if len(self.lengths) == 0:
@@ -67,7 +69,7 @@ class Episodes:
         steps = np.isin(np.repeat(np.arange(len(self)), self.lengths), chosen)
         return Episodes(
             self.frames[frames], self.states[frames], self.actions[steps], self.rewards[steps],
-            self.terminated[steps], self.truncated[steps], self.lengths[np.sort(chosen)], self.seed,
+            self.terminated[steps], self.truncated[steps], self.lengths[np.sort(chosen)], self.seed, self.world,
         )  # fmt: skip
 
     def split(self, name):
@@ -100,16 +102,18 @@ class Episodes:
         return self.first_frames[episode] + offset, self.first_steps[episode] + offset, episode
 
     def windows(self, steps, stride=1):
-        """Return frames (M, steps + 1, H, W) float32, actions (M, steps), states (M, steps + 1, 4)."""
+        """Return frames (M, steps + 1, H, W) float32, actions (M, steps), states (M, steps + 1, S)."""
         frame, step, _ = self.window_starts(steps, stride)
         at_frames, at_steps = frame[:, None] + np.arange(steps + 1), step[:, None] + np.arange(steps)
         return from_bytes(self.frames[at_frames]), self.actions[at_steps], self.states[at_frames]
 
     def arrays(self):
-        """Return every field by name: what is saved."""
-        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        """Return every field by name: what is saved. The world is saved by its name."""
+        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)} | {
+            "world": np.array(self.world.name)
+        }
 
     @classmethod
     def from_arrays(cls, arrays):
         """Rebuild the data set from `arrays()`."""
-        return cls(**{**arrays, "seed": int(arrays["seed"])})
+        return cls(**arrays | {"seed": int(arrays["seed"]), "world": world_called(str(arrays["world"]))})

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..data.collection import draw
-from ..world.cartpole import fallen, random_actions, simulate
+from ..world.cartpole import random_actions
 from ..world.preprocessing import from_bytes
 from ..world.reader import degrees, read
+from ..world.worlds import CARTPOLE, World
 from . import rollout
 
 
@@ -24,9 +24,10 @@ class Windows:
     pixels: torch.Tensor  # (B, K + N + 1, H, W) uint8; after the truth has fallen, its last frame again
     actions_before: torch.Tensor  # (B, K) int64
     actions: torch.Tensor  # (B, N) int64
-    states: torch.Tensor  # (B, N + 1, 4) float64: the truth at the end of the context, and after each step
+    states: torch.Tensor  # (B, N + 1, S) float64: the truth at the end of the context, and after each step
     alive: torch.Tensor  # (B, N) bool: the truth is still up after step h, at index h - 1
     episode: np.ndarray  # (B,) from which episode; windows of one are not independent
+    world: World = CARTPOLE  # where they were played
 
     @property
     def frames(self):
@@ -49,7 +50,7 @@ class Windows:
         return len(self.episode)
 
     def __getitem__(self, rows):
-        return replace(self, **{name: value[rows] for name, value in vars(self).items()})
+        return replace(self, **{name: value[rows] for name, value in vars(self).items() if name != "world"})
 
 
 def _starts(episodes, context, stride, least=1):
@@ -77,7 +78,7 @@ def replayed_windows(episodes, context=10, horizon=50, stride=10):
     return Windows(
         pixels=torch.from_numpy(episodes.frames[frame[:, None] + at]),
         actions_before=actions[:, :context], actions=actions[:, context:], states=states,
-        alive=within & ~fallen(states[:, 1:]), episode=episode,
+        alive=within & ~episodes.world.fallen(states[:, 1:]), episode=episode, world=episodes.world,
     )  # fmt: skip
 
 
@@ -85,20 +86,20 @@ def intervened_windows(episodes, context=10, horizon=20, stride=10, seed=0):
     """Cut windows whose context is recorded, and whose future is driven by actions that ignore the state."""
     _check(context, horizon)
     frame, first_step, episode = _starts(episodes, context, stride)
-    rng = np.random.default_rng(seed)
-    actions = torch.from_numpy(random_actions((len(frame), horizon), rng))
-    start = torch.from_numpy(episodes.states[frame + context])  # (B, 4)
-    states = torch.cat([start[:, None], simulate(start, actions)], 1)
-    alive = ~fallen(states[:, 1:]).cumsum(1).bool()
+    world, rng, chance = episodes.world, np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    actions = torch.from_numpy(random_actions((len(frame), horizon), rng, world.actions))
+    start = torch.from_numpy(episodes.states[frame + context])  # (B, S)
+    states = torch.cat([start[:, None], world.simulate(start, actions, chance)], 1)
+    alive = ~world.fallen(states[:, 1:]).cumsum(1).bool()
     last_up = alive.sum(1)  # index, in `states`, of the last state before the fall
     shown = torch.minimum(torch.arange(1, horizon + 1), last_up[:, None])  # (B, N)
-    drawn = draw(torch.gather(states, 1, shown[..., None].expand(-1, -1, 4)).numpy())
+    drawn = world.draw(torch.gather(states, 1, shown[..., None].expand(-1, -1, world.size)).numpy())
     before = frame[:, None] + np.arange(context + 1)
     frames = np.concatenate([episodes.frames[before], drawn], 1)
     return Windows(
         pixels=torch.from_numpy(frames),
         actions_before=torch.from_numpy(episodes.actions[first_step[:, None] + np.arange(context)]),
-        actions=actions, states=states, alive=alive, episode=episode,
+        actions=actions, states=states, alive=alive, episode=episode, world=world,
     )  # fmt: skip
 
 
@@ -211,10 +212,11 @@ def moving_pixel_error(frames, windows, least=0.05):
 
 def score(x, theta, windows, pixel_error=None):
     """Score readings against the truth: x (B, N) metres, theta (B, N) degrees with NaN for no pole."""
-    truth, alive = windows.states[:, 1:].numpy(), windows.alive.numpy()
-    theta_true, lost = degrees(truth[..., 2]), np.isnan(theta)
+    truth, alive = windows.states[:, 1:], windows.alive.numpy()
+    x_true, theta_true = (windows.world.entry(truth, name).numpy() for name in ("x", "theta"))
+    theta_true, lost = degrees(theta_true), np.isnan(theta)
     theta_error = np.where(lost, np.inf, abs(theta - theta_true))
-    x_error = np.where(lost, np.inf, 100 * abs(x - truth[..., 0]))
+    x_error = np.where(lost, np.inf, 100 * abs(x - x_true))
     return Judgement(
         theta_error=np.where(alive, theta_error, np.nan), x_error=np.where(alive, x_error, np.nan),
         theta=theta, theta_true=theta_true, alive=alive, episode=windows.episode, pixel_error=pixel_error,

@@ -3,22 +3,20 @@
 Chapters read the figures from what travels with the package; `python -m latent_dynamics train` makes them anew.
 """
 
-import os
 import time
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from multiprocessing import get_context
 
+import joblib
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from ..acting import controllers
-from ..keeping import shipping, store
+from ..keeping import recorded
 from ..keeping.artifacts import (
     LADDER,
-    RECIPES,
     default_seed,
+    is_shipped,
     load_autoencoder,
     load_episodes,
     load_model,
@@ -26,15 +24,16 @@ from ..keeping.artifacts import (
     model_names,
     ship,
 )
+from ..keeping.fingerprint import source_of
 from ..models.training import one_thread
-from ..world.cartpole import growth_rate, sign_theta_and_velocity
+from ..world.worlds import CARTPOLE
 from . import drift, references
 
 SEEDS = 3  # training seeds of each rung and experiment, encoder included
 HORIZONS = (1, 3, 5, 10, 20)  # steps dreamt in training, chapter 8
 NOISES = (0.1, 0.3, 1.0, 3.0)  # noise in training in units of a step's change, chapter 8
-
-RECIPE = 1  # raise it when what `measure` measures changes
+GAMES = {"rungs": 100, "experiments": 0}  # that a controller on the belief plays
+STRIDE = {"rungs": 10, "experiments": 20}  # of the windows that they are judged on
 # Judged from every other start, under coin tosses of their own: compare them with each other only. The rungs that
 # they vary are among them.
 EXPERIMENTS = {f"two frames, {n} steps": ("multi_step", {"horizon": n}) for n in HORIZONS}
@@ -50,12 +49,12 @@ EXPERIMENTS |= {
     "memory": ("recurrent", {}),
     "memory, short windows": ("recurrent", {"context": 5, "horizon": 10}),
     "memory, short windows, random data": ("recurrent", {"context": 5, "horizon": 10, "data": "random"}),
-    "best": ("best", {}),
-    "best, random data": ("best", {"data": "random"}),
-    "best, 1 step": ("best", {"horizon": 1}),
-    "best, 35 steps": ("best", {"horizon": 35}),
-    "best, linear": ("best", {"curved": False}),
-    "best, gains of a line": ("best", {"learn_gains": False}),
+    "position_velocity": ("position_velocity", {}),
+    "position_velocity, random data": ("position_velocity", {"data": "random"}),
+    "position_velocity, 1 step": ("position_velocity", {"horizon": 1}),
+    "position_velocity, 35 steps": ("position_velocity", {"horizon": 35}),
+    "position_velocity, linear": ("position_velocity", {"curved": False}),
+    "position_velocity, gains of a line": ("position_velocity", {"learn_gains": False}),
 }
 
 
@@ -66,25 +65,45 @@ def figures():
     is what `drift.evaluate` returns; with "cost" for all but references, and for rungs with "return" (mean, low and
     high of the steps survived by a controller on the belief) and "accuracy" (how often it does what an expert does).
     """
-    found = shipping.metrics()
-    for kind in ("rungs", "experiments"):
-        found[kind] = {name: {int(s): one for s, one in seeds.items()} for name, seeds in found[kind].items()}
-    return found
+    found = recorded.figures()
+    return {
+        "rungs": {name: found["rungs"][name] for name in model_names()},
+        "experiments": {name: found["experiments"][name] for name in EXPERIMENTS},
+        "references": {name: next(iter(found["references"][name].values())) for name in REFERENCES},
+    }
 
 
-def measure(name, seed, settings=None, games=100):
-    """Train, if need be, and judge one rung on the test episodes: an evaluation, as `figures` holds them; kept."""
-    settings = settings or {}
+def tasks():
+    """Return what is trained and judged, as (kind, name, seed): references first, they show soonest what is wrong."""
+    first = default_seed()
+    seeds = range(first, first + SEEDS)
+    every = [("references", name, first) for name in REFERENCES]
+    every += [("rungs", name, seed) for seed in seeds for name in model_names()]
+    return every + [("experiments", name, seed) for seed in seeds for name in EXPERIMENTS]
 
-    def make():
-        model = load_model(name, seed=seed, shipped=False, **settings)
-        found = drift.evaluate(model, None, windows=windows(10 if games else 20)) | {"cost": cost(model)}
-        return {}, found | (played(model, seed, games) if games else {})
 
-    key = {"recipe": RECIPE, "model": model_key(name, seed, **settings), "games": games}
-    _, found = store.kept(f"figures-{name}-seed{seed}", key, make, "npz")
-    found.pop("seconds")
-    return found
+def fingerprint(kind, name, seed):
+    """Return all that the figures of a task depend on: settings, data, the model, and the source that measures them."""
+    judge = {"source": source_of(drift, references, controllers), "data": model_key("position_velocity")["data"]}
+    if kind == "references":
+        return judge | {"model": model_key("position_velocity", seed) if name.startswith("position_velocity") else name}
+    rung, settings = EXPERIMENTS[name] if kind == "experiments" else (name, {})
+    return judge | {"model": model_key(rung, seed, **settings), "games": GAMES[kind], "stride": STRIDE[kind]}
+
+
+def stale():
+    """Return a sentence for each shipped model and figure that is missing or out of date; nothing if all of it fits."""
+    missing = [name for name in model_names() if not is_shipped(name)]
+    unfit = [f"weights of {name}: none are shipped of today's settings, data and source" for name in missing]
+    return unfit + recorded.stale({task: fingerprint(*task) for task in tasks()})
+
+
+def measure(kind, name, seed):
+    """Train, if need be, and judge one model on the test episodes: an evaluation, as `figures` holds them."""
+    rung, settings = EXPERIMENTS[name] if kind == "experiments" else (name, {})
+    model = load_model(rung, seed=seed, shipped=False, **settings)
+    found = drift.evaluate(model, None, windows=windows(STRIDE[kind])) | {"cost": cost(model)}
+    return found | (played(model, seed, GAMES[kind]) if GAMES[kind] else {})
 
 
 @cache
@@ -96,7 +115,7 @@ def windows(stride=10):
 def played(model, seed, games=100):
     """Clone the expert who knows angle and velocity on a model's belief, and let the clone play."""
     splits = [load_episodes("mixed", split) for split in ("train", "validation")]
-    controller, history = controllers.clone_on_belief(model, sign_theta_and_velocity, *splits, seed=seed)
+    controller, history = controllers.clone_on_belief(model, CARTPOLE.expert, *splits, seed=seed)
     steps, _ = controllers.belief_returns(model, controller.act, games)
     return {
         "return": [round(value, 1) for value in controllers.mean_interval(steps)],
@@ -105,8 +124,8 @@ def played(model, seed, games=100):
 
 
 def cost(model, batch=100, steps=50):
-    """What a rung costs: parameters (without the shared encoder), seconds of training, steps imagined a second."""
-    own = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("autoencoder."))
+    """What a rung costs: parameters (without the shared eyes), seconds of training, steps imagined a second."""
+    own = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("eyes."))
     seen = torch.ones(batch, 2, *model.frame_shape)
     actions = torch.zeros(batch, steps, dtype=torch.int64)
     with torch.no_grad(), one_thread():
@@ -138,49 +157,37 @@ REFERENCES = {  # what a curve is compared with: protocol -> model
     "repeat the last frame": lambda protocol: references.RepeatLastFrame(),
     "constant upright": lambda protocol: references.ConstantUpright(),
     "actions only": _actions_only,
-    "best, told other actions": lambda protocol: references.ShuffledActions(load_model("best", shipped=False)),
-    "best, untrained": lambda protocol: references.untrained(LADDER["best"]),
+    "position_velocity, told other actions": lambda protocol: references.ShuffledActions(
+        load_model("position_velocity", shipped=False)
+    ),
+    "position_velocity, untrained": lambda protocol: references.untrained(LADDER["position_velocity"]),
 }
 
 
 def train_all(workers=None):
     """Train every rung and seed, judge all of them, and write what travels with the package.
 
-    What the cache folder holds already is not trained again: an interrupted run goes on where it was. A model
-    is trained on each core; references are judged first, since they show soonest that something is wrong.
+    Each model's weights and figures are written as soon as it is finished, and none whose figures are there is trained
+    again: a run that was cut off goes on where it was. A model is trained on each core.
     """
-    first = default_seed()
-    seeds = range(first, first + SEEDS)
-    for seed in seeds:
+    due = [task for task in tasks() if recorded.recorded(*task, fingerprint(*task)) is None]
+    for seed in sorted({seed for _, _, seed in due}):
         load_autoencoder(seed=seed)  # one after the other: they use all cores
-    tasks = [("references", name, first) for name in REFERENCES]
-    tasks += [("rungs", name, seed) for seed in seeds for name in model_names()]
-    tasks += [("experiments", name, seed) for seed in seeds for name in EXPERIMENTS]
-    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        measured = list(tqdm(pool.map(_measure, tasks), total=len(tasks), desc="ladder", unit=" models"))
-    found = {"recipes": RECIPES | {"ladder": RECIPE}, "rungs": {}, "experiments": {}, "references": {}}
-    for (kind, name, seed), one in zip(tasks, measured):
-        if kind == "references":
-            found[kind][name] = one
-        else:
-            found[kind].setdefault(name, {})[str(seed)] = one
-    files = set().union(*(ship(name, first) for name in model_names()))
-    shipping.put_metrics(found)
-    for old in set(shipping.FOLDER.glob("*.safetensors")) - files:
-        old.unlink()
-    return found
+    with joblib.parallel_config("loky", n_jobs=workers or joblib.cpu_count(), inner_max_num_threads=1):
+        judged = joblib.Parallel(return_as="generator_unordered")(joblib.delayed(_measured)(task) for task in due)
+    for task, found in tqdm(judged, total=len(due), desc="ladder", unit=" models"):
+        recorded.put_figures(*task, found, fingerprint(*task))
+    files = set().union(*(ship(name, default_seed()) for name in model_names()))
+    recorded.forget(tasks(), files)
 
 
-def _measure(task):
-    """Train and judge one model in a process of its own, on one core."""
+def _measured(task):
+    """Judge one model in a process of its own, on one core."""
     torch.set_num_threads(1)
     kind, name, seed = task
-    if kind == "references":
-        return measure_reference(name)
-    if kind == "experiments":
-        rung, settings = EXPERIMENTS[name]
-        return measure(rung, seed, settings, games=0)
-    return measure(name, seed)
+    if kind == "rungs" and seed == default_seed():
+        ship(name, seed)
+    return task, measure_reference(name) if kind == "references" else measure(kind, name, seed)
 
 
 def spread(evaluations, figure):
@@ -192,7 +199,7 @@ def spread(evaluations, figure):
 
 def table():
     """Return the ladder as text: medians over seeds of what matters most."""
-    found, doubling = figures(), np.log(2) / growth_rate()
+    found, doubling = figures(), np.log(2) / CARTPOLE.growth_rate()
     rows = [("", "pole error pushed by a coin, deg at step", "replayed:", "in", "return of a", "trained", "seconds to")]
     rows += [("", "    5     10     15     20", "steps to 2", "doublings", "controller", "numbers", "train")]
     for name, seeds in (found["rungs"] | {name: {0: one} for name, one in found["references"].items()}).items():

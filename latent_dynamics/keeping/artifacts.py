@@ -1,29 +1,40 @@
 """Data sets and trained models by name: made on first use in front of the reader, and kept.
 
-What is kept depends on its settings, its seed, the data it was trained on and a recipe number. Whoever changes the
-code that makes an artifact raises its number here; a test notices when that was forgotten.
+What is kept depends on its settings, its seed, the data it was trained on and the source that makes it; all of it is
+in its key. Eyes that rungs share are an artifact of their own: a rung's file names the very eyes that it was trained
+with, and never meets others.
 """
 
 import difflib
 import hashlib
 import inspect
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 
-from ..data.collection import collect, draw
+from ..data.collection import collect
 from ..data.episodes import SPLITS, Episodes
-from ..models import Autoencoder, AutoencoderMLP, MultiStep, NoiseRobust, PositionVelocity, Recurrent, TwoFrame
-from ..models.training import Budget, seeded, train
+from ..models import (
+    Autoencoder,
+    AutoencoderMLP,
+    BalanceEyes,
+    MultiStep,
+    NoiseRobust,
+    PositionVelocity,
+    Recurrent,
+    TwoFrame,
+)
+from ..models.teaching import teach, teach_autoencoder
+from ..models.training import Budget, seeded
 from ..world.preprocessing import COLOUR, DEFAULT, RAW, from_bytes
-from . import shipping, store
+from ..world.rendering import draw
+from . import store
+from .fingerprint import source_of
 
-RECIPES = {  # raise a number when its code changes
-    "episodes": 1, "frames": 1, "autoencoder": 3, "autoencoder_mlp": 3, "two_frame": 2, "multi_step": 2,
-    "noise_robust": 2, "recurrent": 2, "best": 3,
-}  # fmt: skip
+EYES = "eyes."  # what the weights of shared eyes are called in a rung
 STEPS = {"random": 8_000, "mixed": 20_000}  # transitions of each data set
 VIEWS = {"raw": RAW, "cropped": COLOUR, "cropped gray": DEFAULT}
 LADDER = {  # simplest rung first
@@ -32,7 +43,7 @@ LADDER = {  # simplest rung first
     "multi_step": MultiStep,
     "noise_robust": NoiseRobust,
     "recurrent": Recurrent,
-    "best": PositionVelocity,
+    "position_velocity": PositionVelocity,
 }
 
 
@@ -72,7 +83,9 @@ def model_names():
 
 
 def _episodes_key(name, seed):
-    return {"recipe": RECIPES["episodes"], "policy": name, "steps": STEPS[name], "seed": seed}
+    seed = default_seed() if seed is None else seed
+    made_by = {"splits": dict(SPLITS), "source": source_of(collect)}
+    return {"policy": name, "steps": STEPS[name], "seed": seed} | made_by
 
 
 def load_episodes(name="mixed", split=None, seed=None):
@@ -104,7 +117,7 @@ def drawn(states, view):
     """Draw states (F, 4) as another view than the recorded one, once, since it takes long: (F, *view.shape) uint8."""
     name = f"frames-{view.replace(' ', '_')}"
     digest = hashlib.sha256(np.ascontiguousarray(states)).hexdigest()
-    key = {"recipe": RECIPES["frames"], "view": asdict(VIEWS[view]), "states": digest}
+    key = {"view": asdict(VIEWS[view]), "states": digest, "source": source_of(draw)}
     arrays, _ = store.kept(name, key, lambda: ({"frames": draw(states, VIEWS[view])}, {}), "npz")
     return arrays["frames"]
 
@@ -112,22 +125,19 @@ def drawn(states, view):
 # Autoencoders
 
 
-def examples(settings):
+def examples(settings, data_seed=None):
     """Return the frames that an autoencoder of these settings is trained on, and those it is validated on."""
     parts = (("train", settings.frames), ("validation", 2000))
-    return [frames_of(load_episodes(settings.data, split), settings.view, first) for split, first in parts]
+    return [frames_of(load_episodes(settings.data, split, data_seed), settings.view, first) for split, first in parts]
 
 
-def _autoencoder_key(settings, seed):
-    data = _episodes_key(settings.data, default_seed())
-    return {"recipe": RECIPES["autoencoder"], "settings": asdict(settings), "seed": seed, "data": data}
-
-
-def load_autoencoder(settings=None, seed=None, **changes):
+def load_autoencoder(settings=None, seed=None, shipped=False, data_seed=None, **changes):
     """Load a trained autoencoder and its history; trained on first use.
 
     settings: AutoencoderSettings (the main one by default), with `changes` applied, as in
-    `load_autoencoder(COMPARISON, latent_size=2)`. Returns (Autoencoder, dict of (epochs,) arrays, seconds).
+    `load_autoencoder(COMPARISON, latent_size=2)`; shipped: whether the one that travels with the package will do;
+    data_seed: of the data set, where it is another than usual.
+    Returns (Autoencoder, dict of (epochs,) arrays, seconds).
     """
     settings = replace(settings or AutoencoderSettings(), **changes)
     _choose(settings.data, STEPS, "data set")
@@ -135,41 +145,118 @@ def load_autoencoder(settings=None, seed=None, **changes):
     seed = default_seed() if seed is None else seed
     with seeded(seed):
         model = Autoencoder(settings.latent_size, VIEWS[settings.view].shape, settings.architecture)
+    name, key = _autoencoder_key(settings, seed, data_seed)
+
+    def make():
+        frames = examples(settings, data_seed)
+        return _arrays(model, teach_autoencoder(model, *frames, settings.budget, seed, name)), {}
+
+    arrays, meta = store.kept(name, key, make, "safetensors", shipped)
+    return _restore(model, _part(arrays, "weights/")), _part(arrays, "history/"), meta["seconds"]
+
+
+def _autoencoder_key(settings, seed, data_seed=None):
+    """The name of an autoencoder's file, and all that it depends on."""
     kind = "autoencoder" if settings.frames is None else "short_autoencoder"
     view = settings.view.replace(" ", "_")
     name = f"{kind}-{settings.data}-{view}-{settings.architecture}-z{settings.latent_size}-seed{seed}"
+    source = source_of(Autoencoder, teach_autoencoder, Episodes)
+    data = _episodes_key(settings.data, data_seed)
+    seen = asdict(VIEWS[settings.view])
+    return name, {"settings": asdict(settings), "sees": seen, "seed": seed, "data": data, "source": source}
+
+
+# The eyes of world models
+
+
+@dataclass(frozen=True)
+class _Eyes:
+    """Eyes that a model needs: the name of their file, all that they depend on, and what trains them if need be."""
+
+    name: str
+    key: dict
+    load: Callable
+
+    @classmethod
+    def of(cls, kind, data, seed, latent_size, data_seed):
+        if kind == "balance":
+            return cls(*_balance_key(data, seed, data_seed), lambda: load_balance_eyes(data, seed, data_seed))
+        settings = AutoencoderSettings(data=data, latent_size=latent_size)
+        key = _autoencoder_key(settings, seed, data_seed)
+        return cls(*key, lambda: load_autoencoder(settings, seed, data_seed=data_seed))
+
+    def copies(self):
+        """Yield (arrays, meta) of what the store has of them, kept and shipped."""
+        return store.copies(self.name, self.key, "safetensors")
+
+
+def load_balance_eyes(data="mixed", seed=None, data_seed=None, shipped=False):
+    """Load the eyes that read two positions by the balance of ink, and their pen; trained on first use."""
+    seed = default_seed() if seed is None else seed
+    with seeded(seed):
+        eyes = BalanceEyes()
+    name, key = _balance_key(data, seed, data_seed)
 
     def make():
-        fit, held_out = examples(settings)
-        model.fit_mean(fit)
-        return _arrays(model, train(model, model.loss, (fit,), (held_out,), settings.budget, seed, name))
+        return _arrays(eyes, teach(eyes, load_episodes(data, seed=data_seed), seed, name)), {}
 
-    arrays, meta = store.kept(name, _autoencoder_key(settings, seed), make, "safetensors")
-    return _restore(model, arrays), _history(arrays), meta["seconds"]
+    return _restore(eyes, _part(store.kept(name, key, make, "safetensors", shipped)[0], "weights/"))
+
+
+def _balance_key(data, seed, data_seed=None):
+    """The name of the balance eyes' file, and all that they depend on."""
+    key = {"seed": seed, "data": _episodes_key(data, data_seed), "source": source_of(BalanceEyes, teach, Episodes)}
+    return f"balance_eyes-{data}-seed{seed}", key
 
 
 # World models
 
 
-def load_model(name="autoencoder_mlp", seed=None, data="mixed", encoder_seed=None, shipped=True, **settings):
+def load_model(
+    name="autoencoder_mlp", seed=None, data="mixed", encoder_seed=None, shipped=True, data_seed=None, **settings
+):
     """Load a trained world model of the ladder: from the user's cache, else the shipped one, else trained now and kept.
 
-    seed: of its training; data: "mixed" or "random"; encoder_seed: of its autoencoder (default: `seed`);
-    shipped: whether the weights that travel with the package will do where the cache has none; settings: keyword
-    arguments of the model's class, as in `load_model("multi_step", horizon=5)`. Returns a WorldModel in evaluation
-    mode, with `history` and `seconds`. Raises ValueError for an unknown name.
+    seed: of its training; data: "mixed" or "random"; encoder_seed: of its eyes (default: `seed`); shipped: whether the
+    weights that travel with the package will do where the cache has none; data_seed: of the data set, where it is
+    another than usual; settings: keyword arguments of the model's class, as in `load_model("multi_step", horizon=5)`.
+    Returns a WorldModel in evaluation mode, with `history` and `seconds`. Raises ValueError for an unknown name.
     """
-    model, key, eyes = _untrained(name, seed, data, encoder_seed, settings)
-    label = f"{name}-{data}-seed{key['seed']}"
-    found = store.find(label, key, "safetensors") or (shipped and shipping.find(name, key))
-    arrays, meta = found or store.kept(label, key, lambda: _taught(model, key, eyes, label), "safetensors")
-    model = _restore(model, arrays)
-    model.history, model.seconds = _history(arrays), meta["seconds"]
+    model, key, eyes = _untrained(name, seed, data, encoder_seed, data_seed, settings)
+    label = _label(name, key)
+
+    def make():
+        seen = None
+        if eyes:
+            eyes.load()
+            seen = _part(next(eyes.copies())[0], "weights/")
+        given = seen and {part: torch.from_numpy(array) for part, array in seen.items()}
+        history = teach(model, load_episodes(data, seed=data_seed), key["seed"], label, given)
+        own = {part: array for part, array in _arrays(model, history).items() if not part.startswith(f"weights/{EYES}")}
+        return own, {"eyes": store.checksum(seen)} if eyes else {}
+
+    arrays, meta = store.kept(label, key, make, "safetensors", shipped, lambda meta: not eyes or _seen(eyes, meta))
+    weights = _part(arrays, "weights/")
+    if eyes:
+        weights |= {EYES + part: array for part, array in _part(_seen(eyes, meta)[0], "weights/").items()}
+    model = _restore(model, weights)
+    model.history, model.seconds = _part(arrays, "history/"), meta["seconds"]
     return model
 
 
-def _untrained(name, seed, data, encoder_seed, settings):
-    """The model before training, the key of all that it will depend on, and its eyes: (settings, seed) or None."""
+def _label(name, key):
+    return f"{name}-{key['data']['policy']}-seed{key['seed']}"
+
+
+def _seen(eyes, meta):
+    """The very eyes that a rung was trained with, as the store has them, kept or shipped; None if they are gone."""
+    for arrays, about in eyes.copies():
+        if store.checksum(_part(arrays, "weights/")) == meta["eyes"]:
+            return arrays, about
+
+
+def _untrained(name, seed, data, encoder_seed, data_seed, settings):
+    """The model before training, the key of all that it will depend on, and the eyes that it needs, or None."""
     _choose(name, LADDER, "model")
     _choose(data, STEPS, "data set")
     seed = default_seed() if seed is None else seed
@@ -177,12 +264,13 @@ def _untrained(name, seed, data, encoder_seed, settings):
     settings = {what: value for what, value in settings.items() if what not in usual or value != usual[what]}
     with seeded(seed):
         model = LADDER[name](**settings)
-    key = {"recipe": RECIPES[name], "settings": settings, "seed": seed, "data": _episodes_key(data, default_seed())}
-    if not hasattr(model, "autoencoder"):
+    source = source_of(LADDER[name], teach, Episodes)
+    key = {"settings": settings, "seed": seed, "data": _episodes_key(data, data_seed), "source": source}
+    if model.needs_eyes is None:
         return model, key, None
-    eyes = AutoencoderSettings(data=data, latent_size=settings.get("latent_size", 8))
     eyes_seed = seed if encoder_seed is None else encoder_seed
-    return model, key | {"autoencoder": _autoencoder_key(eyes, eyes_seed)}, (eyes, eyes_seed)
+    eyes = _Eyes.of(model.needs_eyes, data, eyes_seed, model.eyes.size, data_seed)
+    return model, key | {"eyes": eyes.key}, eyes
 
 
 def _usual(kind):
@@ -194,43 +282,41 @@ def _usual(kind):
     return found
 
 
-def _taught(model, key, eyes, label):
-    """Train a model, lesson by lesson; where it has eyes, these have been trained before, and stay as they are."""
-    if eyes:
-        model.autoencoder.load_state_dict(load_autoencoder(*eyes)[0].state_dict())
-        model.autoencoder.requires_grad_(False)
-    splits = [load_episodes(key["data"]["policy"], split) for split in ("train", "validation")]
-    history = {}
-    for lesson in model.lessons(*splits):
-        said = f"{label}: {lesson.name}" if lesson.name else label
-        curves = train(model, lesson.loss, lesson.data, lesson.validation, lesson.budget, key["seed"], said)
-        history |= {f"{lesson.name} {name}".strip(): curve for name, curve in curves.items()}
-    return _arrays(model, history)
-
-
-def model_key(name, seed=None, data="mixed", encoder_seed=None, **settings):
+def model_key(name, seed=None, data="mixed", encoder_seed=None, data_seed=None, **settings):
     """Return all that the training of `load_model` with these arguments depends on: a JSON-able dict."""
-    return _untrained(name, seed, data, encoder_seed, settings)[1]
+    return _untrained(name, seed, data, encoder_seed, data_seed, settings)[1]
 
 
 def ship(name, seed):
-    """Write the trained weights of a rung to what travels with the package; returns the set of their files."""
+    """Write a rung's weights and its eyes, trained if need be, to what travels with the package; returns the files."""
     load_model(name, seed, shipped=False)
-    key = model_key(name, seed)
-    arrays, meta = store.find(f"{name}-mixed-seed{seed}", key, "safetensors")
-    return shipping.put(name, key, arrays, meta["seconds"])
+    _, key, eyes = _untrained(name, seed, "mixed", None, None, {})
+    arrays, meta = store.find(_label(name, key), key, "safetensors")
+    files = set()
+    if eyes:
+        seen, about = _seen(eyes, meta)
+        files.add(store.ship(eyes.name, eyes.key, "safetensors", seen, about))
+        halved = {part: store.halved(array) for part, array in _part(seen, "weights/").items()}
+        meta["eyes"] = store.checksum(halved)  # those that travel with it, and no others
+    return files | {store.ship(_label(name, key), key, "safetensors", arrays, meta)}
+
+
+def is_shipped(name, seed=0):
+    """Whether a rung's weights, of today's settings, data and source, travel with the package, and its eyes with it."""
+    _, key, eyes = _untrained(name, seed, "mixed", None, None, {})
+    return bool(store.shipped(_label(name, key), key, "safetensors", lambda meta: not eyes or _seen(eyes, meta)))
 
 
 def _arrays(model, history):
     weights = {f"weights/{name}": tensor.detach().numpy() for name, tensor in model.state_dict().items()}
-    return weights | {f"history/{name}": values for name, values in history.items()}, {}
+    return weights | {f"history/{name}": values for name, values in history.items()}
 
 
-def _restore(model, arrays):
-    weights = {n.removeprefix("weights/"): torch.from_numpy(a) for n, a in arrays.items() if n.startswith("weights/")}
-    model.load_state_dict(weights)
+def _part(arrays, of):
+    """What a file holds under "weights/" or "history/", without that."""
+    return {name.removeprefix(of): array for name, array in arrays.items() if name.startswith(of)}
+
+
+def _restore(model, weights):
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})  # widens what is half
     return model.eval().requires_grad_(False)
-
-
-def _history(arrays):
-    return {n.removeprefix("history/"): a for n, a in arrays.items() if n.startswith("history/")}

@@ -1,9 +1,12 @@
-"""Keeps what was expensive to make: data sets and trained weights, in the user's cache folder.
+"""Keeps what was expensive to make, data sets and trained weights, and finds it again.
 
-Everything here defends one promise: `kept` gives back exactly what `make` made, whatever happened to the disk
-in between. A file is written whole or not at all, carries the full key and a checksum of its content, and is
-made again, with a warning that names it, when either does not fit. Loading never unpickles, so nothing loaded
-can run code.
+First in the user's cache folder, then in what travels with the package; the files are the same. Everything here defends
+one promise: `kept` gives back exactly what `make` made, whatever happened to the disk in between. A file is written
+whole or not at all, carries its full key and a checksum of its content, and is made again, with a warning that names
+it, when either does not fit. Loading never unpickles, so nothing loaded can run code.
+
+The cache folder may hold other things. A file is ours by its name and by how it begins, both; no other is ever
+overwritten or removed. Locks and unfinished files lie in a folder of their own, which says in a file what it is.
 """
 
 import contextlib
@@ -11,11 +14,13 @@ import copy
 import hashlib
 import io
 import json
+import multiprocessing
 import os
 import re
 import sys
 import time
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +29,16 @@ import safetensors.numpy
 from filelock import FileLock, Timeout
 
 KINDS = ("npz", "safetensors")
-VERSIONS = ("recipe", "fingerprint")  # entries of a key that say which version a file is, not which artifact
-RECORD = "latent_dynamics"  # under this name a file carries its key, meta and checksum
+VERSIONS = ("source", "splits")  # entries of a key that say which version a file is, not which artifact
+RECORD = "latent_dynamics"  # under this name a file carries its key, meta and checksum, before all else
+BEGINNINGS = {  # of our files' records, and where in the file
+    ".npz": (30, f'{RECORD}.json{{"key": '.encode()),
+    ".safetensors": (8, f'{{"__metadata__":{{"{RECORD}":"{{\\"key\\": '.encode()),
+}
+OUR_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]*\.[0-9a-f]{{10}}\.{RECORD}\.({'|'.join(KINDS)})")
+WORK = f"{RECORD}.work"  # a folder in the cache folder, for locks and unfinished files
+WORK_SAYS = "Locks and unfinished files of latent_dynamics; what else lies here is left alone.\n"
+SHIPPED = Path(__file__).parent / "shipped"
 
 _memo: dict[tuple, tuple[dict[str, np.ndarray], dict]] = {}
 
@@ -34,15 +47,48 @@ class ArtifactWarning(UserWarning):
     """A kept file was unusable, or could not be kept; the message says which, why, and what happens now."""
 
 
+# Where files are, and whose
+
+
 def folder() -> Path:
     """The folder of kept files: the user's cache folder, or what LATENT_DYNAMICS_CACHE says."""
     moved = os.environ.get("LATENT_DYNAMICS_CACHE")
     return Path(moved).expanduser() if moved else Path(platformdirs.user_cache_dir("latent_dynamics", appauthor=False))
 
 
-def files() -> list[Path]:
-    """Every kept file, in order of name (finished ones only)."""
-    return sorted(path for kind in KINDS for path in folder().glob(f"*.{kind}"))
+def files(where=None) -> list[Path]:
+    """Every kept file, or every one in another folder, in order of name (finished ones only, and only ours)."""
+    return sorted(path for path in (where or folder()).glob(f"*.{RECORD}.*") if _ours(path))
+
+
+def _ours(path):
+    """Whether a file is one that was written here: by its name and by how it begins."""
+    if not OUR_NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
+        return False
+    at, begins = BEGINNINGS[path.suffix]
+    try:
+        with open(path, "rb") as file:
+            return file.read(at + len(begins))[at:] == begins
+    except OSError:
+        return False
+
+
+def clean():
+    """Remove every kept file, lock and unfinished file that is ours and not being written; returns the kept files."""
+    removed = files()
+    for path in removed:
+        path.unlink(missing_ok=True)
+    work = folder() / WORK
+    if _is_work(work):
+        for lock in _in_work(work, ".lock"):
+            with contextlib.suppress(Timeout, OSError):
+                with FileLock(lock, blocking=False):
+                    lock.with_suffix(".part").unlink(missing_ok=True)
+                lock.unlink()
+        if [path.name for path in work.iterdir()] == ["README"]:
+            (work / "README").unlink()
+            work.rmdir()
+    return removed
 
 
 def loaded():
@@ -50,50 +96,68 @@ def loaded():
     return dict(_memo)
 
 
-def fingerprint(path: Path) -> str:
-    """The sha256 of a file, as hexadecimal text."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+# Asking
 
 
-def find(name, key, kind):
-    """Give what `kept` would give if it is in memory or on disk; None if it would have to be made."""
-    asked, key = _asked(name, key, kind)
-    if asked not in _memo:
-        found, _ = _read(asked[0], key)
-        if not found:
-            return None
-        _memo[asked] = found
-    return _copies(_memo[asked])
+def find(name, key, kind, shipped=False, fits=None):
+    """Give what `kept` would give if it is in memory, on disk or shipped; None if it would have to be made."""
+    path, version, key = _asked(name, key, kind)
+    found, problem = _found(path, version, key, shipped, fits)
+    if problem and not problem.startswith("is stale"):
+        _warn(f"{path} {problem}.")
+    return found and _copies(found)
 
 
-def kept(name, key, make, kind):
+def copies(name, key, kind):
+    """Yield what `find` may give: from the cache, and from what travels with the package."""
+    path, version, key = _asked(name, key, kind)
+    for place in (path, SHIPPED / path.name):
+        found, _ = _remembered(place, version, key, None)
+        if found:
+            yield _copies(found)
+
+
+def shipped(name, key, kind, fits=None):
+    """Give what travels with the package under this name and key; None if nothing does, or if it is damaged."""
+    path, version, key = _asked(name, key, kind)
+    found, _ = _remembered(SHIPPED / path.name, version, key, fits)
+    return found and _copies(found)
+
+
+def kept(name, key, make, kind, shipped=False, fits=None):
     """Give `make()`'s result, made at most once: from memory, else from disk, else made now and kept.
 
     `name` is for humans ("mixed", "autoencoder-mixed-seed0"). `key` is a JSON-able dict of all that the result
-    depends on; entries called "recipe" or "fingerprint", at any depth, are left out of the file's name, so that a
-    new version replaces the old file. `make()` returns `(arrays, meta)`: a dict of numpy arrays and a JSON-able
-    dict. `kind` is "npz" (compressed, for data) or "safetensors" (for weights).
+    depends on; entries called "source" or "splits", at any depth, are left out of the file's name, so that a new
+    version replaces the old file. `make()` returns `(arrays, meta)`: a dict of numpy arrays and a JSON-able
+    dict. `kind` is "npz" (compressed, for data) or "safetensors" (for weights). `shipped`: whether what travels with
+    the package will do where the disk has nothing. `fits(meta)`, if given, may refuse a file as stale.
 
     Returns `(arrays, meta)`, the caller's own copies; `meta["seconds"]` is what making took when it was made.
     Warns (`ArtifactWarning`) when a file is stale, foreign or damaged, and makes it again; warns too when the disk
-    cannot be written, and goes on from memory. Raises ValueError for a bad name or kind, TypeError for object arrays.
+    cannot be written, and goes on from memory. Raises ValueError for a bad name or kind, TypeError for object arrays,
+    and RuntimeError in a process that is still being started.
     """
-    asked, key = _asked(name, key, kind)
-    if asked not in _memo:
-        _memo[asked] = _load_or_make(asked[0], key, make)
-    return _copies(_memo[asked])
+    path, version, key = _asked(name, key, kind)
+    found, _ = _found(path, version, key, shipped, fits)  # reading needs no lock: a file appears whole or not at all
+    if not found:
+        found = _memo[path, version] = _make(path, version, key, make, fits)
+    return _copies(found)
 
 
 def _asked(name, key, kind):
-    """What an artifact is remembered by, (path, hash of key); and the key as a file can hold it."""
+    """Where an artifact is kept, the hash of its key, and the key as a file can hold it."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            f"{name!r} was asked for by a process that is still being started, and imports the script for it. In a "
+            'script that starts processes, put what it does under `if __name__ == "__main__":`.'
+        )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise ValueError(f"an artifact's name is a file name of letters, digits, '_', '.' and '-', not {name!r}")
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
     key = json.loads(json.dumps(key))  # what a file can hold and give back: tuples become lists, keys text
-    path = folder() / f"{name}.{_hash(_identity(key))[:10]}.{kind}"
-    return (path, _hash(key)), key
+    return folder() / f"{name}.{digest(_identity(key))[:10]}.{RECORD}.{kind}", digest(key), key
 
 
 def _copies(artifact):
@@ -101,19 +165,46 @@ def _copies(artifact):
     return {label: array.copy() for label, array in arrays.items()}, copy.deepcopy(meta)
 
 
-def _load_or_make(path, key, make):
-    found, _ = _read(path, key)  # reading needs no lock: a file appears whole or not at all
+def _found(path, version, key, shipped, fits):
+    """An artifact from the cache, or from what travels with the package; and what is wrong with the kept file."""
+    found, problem = _remembered(path, version, key, fits)
+    if found or not shipped:
+        return found, problem
+    came = SHIPPED / path.name
+    found, damage = _remembered(came, version, key, fits)
+    if damage and not damage.startswith("is stale"):
+        _warn(
+            f"{came}, which came with the package, {damage}. Install the package again; in a clone, "
+            f"`git checkout {SHIPPED.relative_to(SHIPPED.parents[2])}` brings it back."
+        )
+    if found and problem and not problem.startswith("is stale"):
+        _warn(f"{path} {problem}. What came with the package takes its place; to make it again, remove it.")
+    return found, None if found else problem
+
+
+def _remembered(path, version, key, fits):
+    """`((arrays, meta), None)` from memory or from a file, or `(None, what is wrong with the file)`."""
+    found, problem = (_memo[path, version], None) if (path, version) in _memo else _read(path, key)
+    if found and fits and not fits(found[1]):
+        return None, "is stale: what it was made with is gone"
     if found:
-        return found
+        _memo[path, version] = found
+    return found, problem
+
+
+def _make(path, version, key, make, fits):
     with _locked(path) as may_write:
-        found, problem = _read(path, key)  # again: while we waited, another process may have made it
+        found, problem = _remembered(path, version, key, fits)  # again: another process may have made it meanwhile
         if found:
             return found
         if problem:
             _warn(f"{path} {problem}. Making it again.")
         arrays, meta = _made(path.name, make)
         if may_write:
-            _write(path, arrays, meta, key)
+            try:
+                _write(path, pack(path.suffix, arrays, meta, key), path.parent / WORK / f"{path.name}.part")
+            except OSError as error:
+                _warn_disk(path, error)
     return arrays, meta
 
 
@@ -131,16 +222,20 @@ def _made(filename, make):
     return arrays, json.loads(json.dumps(meta | {"seconds": round(time.perf_counter() - start, 2)}))
 
 
+# Locks and unfinished files
+
+
 @contextlib.contextmanager
 def _locked(path):
     """Hold the artifact's lock, waiting for another process that makes it; yields whether the folder can be written.
 
     The operating system drops the lock when its holder dies, so a killed run never blocks the next.
     """
-    lock = _lock(path)
+    work = path.parent / WORK
+    lock = FileLock(work / f"{path.name}.lock")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
+        _claim(work)
+        _sweep(work)
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -156,27 +251,45 @@ def _locked(path):
         lock.release()
 
 
-def _lock(path):
-    return FileLock(path.with_name(path.name + ".lock"))
+def _claim(work):
+    """Make the folder for locks and unfinished files, and say in it whose it is; raises OSError if it is another's."""
+    work.mkdir(parents=True, exist_ok=True)
+    note = work / "README"
+    if set(work.iterdir()) <= {note} and not (note.exists() and note.stat().st_size):  # new, or killed right here
+        with open(os.open(note, os.O_WRONLY | os.O_CREAT), "w", encoding="utf8") as file:  # never emptied: others read
+            file.write(WORK_SAYS)
+    if not _is_work(work):
+        raise FileExistsError(None, f"{work.name} there is not a folder of ours, and is left alone")
 
 
-def _sweep(directory):
+def _is_work(work):
+    try:
+        return not work.is_symlink() and (work / "README").read_text(encoding="utf8") == WORK_SAYS
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _in_work(work, suffix):
+    return [path for path in work.glob(f"*{suffix}") if OUR_NAME.fullmatch(path.stem) and path.is_file()]
+
+
+def _sweep(work):
     """Remove half-written files that killed runs left: those whose lock nobody holds."""
-    for part in directory.glob("*.part"):
-        with contextlib.suppress(Timeout, OSError), _lock(part.with_suffix("")).acquire(blocking=False):
+    for part in _in_work(work, ".part"):
+        with contextlib.suppress(Timeout, OSError), FileLock(part.with_suffix(".lock"), blocking=False):
             part.unlink(missing_ok=True)
 
 
-def _write(path, arrays, meta, key):
-    try:
-        write_whole(path, _pack(path.suffix, arrays, meta, key))
-    except OSError as error:
-        _warn_disk(path, error)
+def _write(path, content, part):
+    """Write a file wholly or not at all; raises OSError where the disk refuses, or another's file is in the way."""
+    if os.path.lexists(path) and not _ours(path):
+        raise FileExistsError(None, "what has its name there is not a file of latent_dynamics, and is left alone")
+    write_whole(path, content, part)
 
 
-def write_whole(path, content):
-    """Write bytes to a file wholly or not at all; raises OSError where the disk refuses."""
-    part = path.with_name(path.name + ".part")
+def write_whole(path, content, part=None):
+    """Write bytes to a file wholly or not at all, by way of `part`; raises OSError where the disk refuses."""
+    part = part or path.with_name(path.name + ".part")
     try:
         with open(part, "wb") as file:
             file.write(content)
@@ -188,14 +301,38 @@ def write_whole(path, content):
             part.unlink(missing_ok=True)
 
 
-def _pack(suffix, arrays, meta, key):
-    record = json.dumps({"key": key, "meta": meta, "sha256": _checksum(arrays, meta, key)})
+# The files' format
+
+
+def ship(name, key, kind, arrays, meta):
+    """Write an artifact to what travels with the package, its floats in half precision; returns its path."""
+    path, version, key = _asked(name, key, kind)
+    path = SHIPPED / path.name
+    SHIPPED.mkdir(exist_ok=True)
+    _memo.pop((path, version), None)
+    arrays = {label: halved(array) for label, array in arrays.items()}
+    write_whole(path, pack(path.suffix, arrays, meta | {"precision": "half"}, key))
+    return path
+
+
+def halved(array):
+    """Return floats in half precision, and anything else as it is."""
+    return array.astype(np.float16) if array.dtype in (np.float32, np.float64) else array
+
+
+def pack(suffix, arrays, meta, key):
+    """Return a file's bytes: a record of key, meta and checksum as JSON, then the arrays."""
+    record = json.dumps({"key": key, "meta": meta, "sha256": checksum(arrays, meta, key)})
     if suffix == ".safetensors":
         return safetensors.numpy.save(arrays, metadata={RECORD: record})
-    if RECORD in arrays:
-        raise ValueError(f"an array may not be called {RECORD!r}: the file's own record has that name")
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays, **{RECORD: np.array(record)})
+    with zipfile.ZipFile(buffer, "w") as archive:  # as numpy.savez_compressed does it, but our record comes first
+        archive.writestr(zipfile.ZipInfo(f"{RECORD}.json"), record)
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
     return buffer.getvalue()
 
 
@@ -203,11 +340,10 @@ def unpack(suffix, data):
     """Arrays and record of a file's bytes; raises, in many ways, if they are not such a file."""
     if suffix == ".safetensors":
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # the library reads it from files only
-        return safetensors.numpy.load(data), header.get("__metadata__", {}).get(RECORD)
+        return safetensors.numpy.load(data), json.loads(header["__metadata__"][RECORD])
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = dict(archive)
-    record = arrays.pop(RECORD, None)
-    return arrays, None if record is None else str(record)
+    return arrays, json.loads(arrays.pop(f"{RECORD}.json"))
 
 
 def _read(path, key):
@@ -218,20 +354,20 @@ def _read(path, key):
         return None, None
     except OSError as error:
         return None, f"cannot be read ({error.strerror or error})"
+    at, begins = BEGINNINGS[path.suffix]
+    if not data[at:].startswith(begins):
+        return None, "is not a file of latent_dynamics"
     try:
         arrays, record = unpack(path.suffix, data)
-        if record is None:
-            return None, "is not a file of latent_dynamics"
-        record = json.loads(record)
-        theirs, meta, checksum = record["key"], record["meta"], record["sha256"]
-        intact = checksum == _checksum(arrays, meta, theirs)
+        theirs, meta, written = record["key"], record["meta"], record["sha256"]
+        intact = written == checksum(arrays, meta, theirs)
     except Exception as error:  # a damaged file can make its reader raise anything: zlib, zip, JSON, Unicode, memory...
         return None, f"is damaged ({type(error).__name__}: {error})"
     if not intact:
         return None, "is damaged (its content does not have the checksum that it was written with)"
     if theirs != key:
         same = _identity(theirs) == _identity(key)
-        return None, "is stale: made by another recipe or from other data" if same else "holds another artifact"
+        return None, "is stale: made by other source or from other data" if same else "holds another artifact"
     return (arrays, meta), None
 
 
@@ -242,17 +378,19 @@ def _identity(key):
     return [_identity(value) for value in key] if isinstance(key, list) else key
 
 
-def _hash(value):
+def digest(value):
+    """The sha256 of a JSON-able value, as hexadecimal text."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _checksum(arrays, meta, key):
-    digest = hashlib.sha256(_hash([key, meta]).encode())
+def checksum(arrays, meta=None, key=None):
+    """The sha256 of arrays, and of the meta and key that belong to them, as hexadecimal text."""
+    found = hashlib.sha256(digest([key, meta]).encode())
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+        found.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def _warn_disk(path, error):

@@ -2,6 +2,7 @@
 
 from .autoencoder import Autoencoder
 from .autoencoder_mlp import AutoencoderMLP, LatentMLP, latent_transitions
+from .eyes import BalanceEyes, make_eyes
 from .multi_step import MultiStep
 from .noise_robust import NoiseRobust
 from .position_velocity import PositionVelocity
@@ -9,6 +10,6 @@ from .recurrent import Recurrent
 from .two_frame import TwoFrame
 
 __all__ = [
-    "Autoencoder", "AutoencoderMLP", "LatentMLP", "MultiStep", "NoiseRobust", "PositionVelocity", "Recurrent",
-    "TwoFrame", "latent_transitions",
+    "Autoencoder", "AutoencoderMLP", "BalanceEyes", "LatentMLP", "MultiStep", "NoiseRobust", "PositionVelocity",
+    "Recurrent", "TwoFrame", "latent_transitions", "make_eyes",
 ]  # fmt: skip

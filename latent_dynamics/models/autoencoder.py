@@ -6,8 +6,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..world.preprocessing import from_bytes
-
 
 def patches(channels, height, width, width_1=32, width_2=64):
     """Encode by patches: two convolutions whose kernels do not overlap, so a frame costs little."""
@@ -69,7 +67,7 @@ class Autoencoder(nn.Module):
             raise ValueError(f"no architecture called {architecture!r}; there are {', '.join(ARCHITECTURES)}")
         if latent_size < 1:
             raise ValueError(f"a latent of {latent_size} numbers; it needs at least 1")
-        self.shape, self.latent_size = tuple(shape), latent_size
+        self.shape, self.latent_size, self.size = tuple(shape), latent_size, latent_size
         self.channels, (height, width) = (shape[2] if len(shape) == 3 else 1), shape[:2]
         encode, decode, decoder_width = ARCHITECTURES[architecture]
         self.trunk, features = encode(self.channels, height, width)
@@ -95,6 +93,8 @@ class Autoencoder(nn.Module):
         planes = self._planes(frames).reshape(math.prod(lead), *self.mean_frame.shape) - self.mean_frame
         return self.to_latent(self.trunk(planes)).reshape(*lead, self.latent_size)
 
+    see = encode  # as all eyes do
+
     def decode_raw(self, z):
         """D before it is clipped to what a screen can show, which is what the loss is taken of."""
         lead = z.shape[:-1]
@@ -109,11 +109,3 @@ class Autoencoder(nn.Module):
     def loss(self, frames):
         """L_rec: the squared error of a pixel, averaged over pixels and frames."""
         return {"loss": F.mse_loss(self.decode_raw(self.encode(frames)), frames)}
-
-
-@torch.no_grad()
-def encoded(autoencoder, episodes, batch=2048):
-    """Encode every frame of Episodes once: (F, latent_size)."""
-    frames = episodes.frames
-    parts = (from_bytes(frames[first : first + batch]) for first in range(0, len(frames), batch))
-    return torch.cat([autoencoder.encode(torch.from_numpy(part)) for part in parts])

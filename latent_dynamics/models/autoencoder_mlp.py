@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .autoencoder import Autoencoder, encoded
+from .eyes import make_eyes, seen
+from .goes_on import goes_on_lesson, goes_on_net
 from .training import Budget, Lesson
 from .world_model import WorldModel
 
@@ -20,11 +21,11 @@ class LatentMLP(nn.Module):
     predict_change=False predicts z' itself, to show why one does not.
     """
 
-    def __init__(self, latent_size=8, hidden=128, predict_change=True):
+    def __init__(self, latent_size=8, hidden=128, predict_change=True, actions=2):
         super().__init__()
-        self.predict_change = predict_change
+        self.predict_change, self.actions = predict_change, actions
         self.net = nn.Sequential(
-            nn.Linear(latent_size + 2, hidden), nn.ReLU(),
+            nn.Linear(latent_size + actions, hidden), nn.ReLU(),
             nn.Linear(hidden, hidden), nn.ReLU(),
             nn.Linear(hidden, latent_size),
         )  # fmt: skip
@@ -39,7 +40,7 @@ class LatentMLP(nn.Module):
 
     def forward(self, z, action):
         """Return the next latent: (B, D), (B,) int64 -> (B, D)."""
-        one_hot = F.one_hot(action, 2).to(z.dtype)  # (B, 2)
+        one_hot = F.one_hot(action, self.actions).to(z.dtype)  # (B, actions)
         out = self.net(torch.cat([(z - self.mean) / self.spread, one_hot], -1)) * self.change_spread  # (B, D)
         return z + out if self.predict_change else self.mean + out
 
@@ -51,15 +52,22 @@ class LatentMLP(nn.Module):
 class AutoencoderMLP(WorldModel):
     """Encoder, decoder and LatentMLP as one world model. A state is z: D = latent_size numbers."""
 
-    def __init__(self, latent_size=8, hidden=128, predict_change=True):
+    needs_eyes = "autoencoder"
+
+    def __init__(self, latent_size=8, hidden=128, predict_change=True, actions=2):
         super().__init__()
-        self.state_size = latent_size
-        self.autoencoder = Autoencoder(latent_size)
-        self.dynamics = LatentMLP(latent_size, hidden, predict_change)
-        self.goes_on = nn.Sequential(nn.Linear(latent_size, 32), nn.ReLU(), nn.Linear(32, 1))
+        self.state_size, self.actions = latent_size, actions
+        self.eyes = make_eyes(self.needs_eyes, latent_size)
+        self.dynamics = LatentMLP(latent_size, hidden, predict_change, actions)
+        self.goes_on = goes_on_net(latent_size)
+
+    @property
+    def autoencoder(self):
+        """The eyes, by the name that chapters call them by."""
+        return self.eyes
 
     def see(self, frames):
-        return self.autoencoder.encode(frames)
+        return self.eyes.see(frames)
 
     def begin(self, code):
         return code
@@ -71,32 +79,30 @@ class AutoencoderMLP(WorldModel):
         return self.dynamics(belief, action)
 
     def decode(self, states):
-        return self.autoencoder.decode(states)
+        return self.eyes.decode(states)
+
+    def goes_on_logit(self, states):
+        """Return how surely the episode goes on, as a logit: (..., D) -> (...)."""
+        return self.goes_on((states - self.dynamics.mean) / self.dynamics.spread)[..., 0]
 
     def outcome(self, states):
-        scaled = (states - self.dynamics.mean) / self.dynamics.spread
-        return torch.ones(states.shape[:-1]), torch.sigmoid(self.goes_on(scaled))[..., 0]
-
-    def latent_loss(self, z, action, z_next, terminated):
-        """What the latent models learn together, on frozen latents: the step, and whether the episode goes on."""
-        logit = self.goes_on((z_next - self.dynamics.mean) / self.dynamics.spread)[..., 0]
-        step = self.dynamics.loss(z, action, z_next)["loss"]
-        goes_on = F.binary_cross_entropy_with_logits(logit, 1 - terminated)
-        return {"loss": step + goes_on, "step": step, "goes on": goes_on}
-
-    def fit_latents(self, z, z_next):
-        """Prepare for `latent_loss`: remember how training latents are spread."""
-        self.dynamics.fit_scale(z, z_next)
+        return torch.ones(states.shape[:-1]), torch.sigmoid(self.goes_on_logit(states))
 
     def lessons(self, *splits):
-        """Yield what is learned from Episodes for training and for validation: a single lesson, on transitions."""
-        data = [latent_transitions(self.autoencoder, part) for part in splits]
-        self.fit_latents(data[0][0], data[0][2])
-        yield Lesson(self.latent_loss, *data, LATENT_BUDGET)
+        """Yield what is learned from Episodes for training and for validation: transitions, and whether it goes on."""
+        codes = [seen(self.eyes, part) for part in splits]
+        data = [transitions(part, z) for part, z in zip(splits, codes)]
+        self.dynamics.fit_scale(data[0][0], data[0][2])
+        yield Lesson(self.dynamics.loss, *data, LATENT_BUDGET)
+        yield goes_on_lesson(self, splits, codes)
+
+
+def transitions(episodes, z):
+    """Return (z, a, z') as tensors, a row a step of the episodes, from the latents of all their frames (F, D)."""
+    before = torch.from_numpy(episodes.before)
+    return z[before], torch.from_numpy(episodes.actions), z[before + 1]
 
 
 def latent_transitions(autoencoder, episodes):
     """Encode every frame once: (z, a, z', terminated) as tensors, a row a step of the episodes."""
-    z, before = encoded(autoencoder, episodes), torch.from_numpy(episodes.before)
-    terminated = torch.from_numpy(episodes.terminated).float()
-    return z[before], torch.from_numpy(episodes.actions), z[before + 1], terminated
+    return *transitions(episodes, seen(autoencoder, episodes)), torch.from_numpy(episodes.terminated).float()

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .eyes import reading
 from .latent_world import LatentWorld
 from .training import Budget
 
@@ -19,24 +20,27 @@ class Recurrent(LatentWorld):
 
     def __init__(self, latent_size=8, memory=64, hidden=64, context=10, horizon=20, **settings):
         super().__init__(latent_size, context=context, horizon=horizon, **settings)
+        latent_size = self.latent_size
         self.state_size = 2 * latent_size + memory
-        self.cell = nn.GRUCell(2 * latent_size + 2, memory)
+        self.cell = nn.GRUCell(2 * latent_size + self.actions, memory)
         self.net = nn.Sequential(
-            nn.Linear(memory + 2 * latent_size + 2, hidden), nn.ReLU(), nn.Linear(hidden, latent_size)
+            nn.Linear(memory + 2 * latent_size + self.actions, hidden), nn.ReLU(), nn.Linear(hidden, latent_size)
         )
 
     def remember(self, belief, action):
-        """Return what the networks see of belief and push, (B, 2 latent_size + 2), and the next memory (B, memory)."""
+        """Return what the networks see of belief and push, (B, 2 latent_size + actions), and the next memory."""
         z, change, memory = belief.split([self.latent_size, self.latent_size, self.cell.hidden_size], -1)
-        seen = torch.cat([self.scaled(z), change / self.change_spread, F.one_hot(action, 2).to(z.dtype)], -1)
+        seen = torch.cat([self.scaled(z), change / self.change_spread, F.one_hot(action, self.actions).to(z.dtype)], -1)
         return seen, self.cell(seen, memory)
 
     def begin(self, code):
-        return torch.cat([code, 0 * code, 0 * code[:, :1].expand(-1, self.cell.hidden_size)], -1)
+        z, _ = reading(code, self.latent_size)
+        return torch.cat([z, 0 * z, 0 * z[:, :1].expand(-1, self.cell.hidden_size)], -1)
 
     def update(self, belief, action, code):
         _, memory = self.remember(belief, action)
-        return torch.cat([code, code - belief[:, : self.latent_size], memory], -1)
+        z = self.latent(belief, action, code)
+        return torch.cat([z, z - belief[:, : self.latent_size], memory], -1)
 
     def step(self, belief, action):
         seen, memory = self.remember(belief, action)

@@ -14,16 +14,21 @@ class WorldModel(nn.Module):
 
     A subclass sets `state_size` (D) and `frame_shape` (H, W), and defines `filter`, `imagine` and `decode`; or `decode`
     and the four functions of a single step, `see`, `begin`, `update` and `step`, of which `filter` and `imagine` are
-    made here. A model that has them can be sent to a page, which then needs no Python to dream with it.
+    made here. A model that has them can be sent to a page, which then needs no Python to dream with it. A model that
+    looks through eyes which are trained on their own (models/eyes.py) says which in `needs_eyes`, and keeps such in
+    `eyes`.
     """
 
     state_size: int
+    actions: int = 2  # of its world
+    actions: int = 2  # of its world
+    needs_eyes: str | None = None  # "autoencoder", "balance", or its own way of seeing
     frame_shape: tuple = (32, 100)
 
     def filter(self, frames, actions):
         """Return the belief after each frame: (B, K + 1, H, W) in [0, 1], (B, K) int64 -> (B, K + 1, D)."""
         check_frames(frames, self.frame_shape)
-        check_actions(actions, frames.shape[0], frames.shape[1] - 1)
+        check_actions(actions, frames.shape[0], frames.shape[1] - 1, self.actions)
         codes = self.see(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])  # (B, K + 1, C)
         beliefs = [self.begin(codes[:, 0])]
         for action, code in zip(actions.unbind(1), codes[:, 1:].unbind(1), strict=True):
@@ -37,7 +42,7 @@ class WorldModel(nn.Module):
     def imagine(self, belief, actions, samples=None):
         """Return the N states that actions lead to, unseen: (B, D), (B, N) int64 -> (B, N, D)."""
         refuse_samples(self, samples)
-        check_actions(actions, belief.shape[0])
+        check_actions(actions, belief.shape[0], among=self.actions)
         check_horizon(actions)
         states = []
         for action in actions.unbind(1):
@@ -90,16 +95,17 @@ def check_frames(frames, shape=(32, 100)):
         )
 
 
-def check_actions(actions, batch, steps=None):
-    """Raise a clear error unless actions are (batch, steps) int64, each 0 (left) or 1 (right)."""
+def check_actions(actions, batch, steps=None, among=2):
+    """Raise a clear error unless actions are (batch, steps) int64, each from 0 to among - 1."""
     if not torch.is_tensor(actions) or actions.dtype != torch.int64:
         kind = actions.dtype if hasattr(actions, "dtype") else type(actions).__name__
-        raise TypeError(f"actions are {kind}; expected an int64 tensor of 0 (left) and 1 (right)")
+        raise TypeError(f"actions are {kind}; expected an int64 tensor of whole numbers from 0 to {among - 1}")
     if actions.ndim != 2 or actions.shape[0] != batch or (steps is not None and actions.shape[1] != steps):
         wanted = f"({batch}, {'N' if steps is None else steps})"
         raise ValueError(f"actions have shape {tuple(actions.shape)}; expected {wanted}: one action between two frames")
-    if actions.numel() and not ((actions == 0) | (actions == 1)).all():
-        raise ValueError(f"actions range over {int(actions.min())}..{int(actions.max())}; CartPole knows 0 and 1")
+    if actions.numel() and not ((actions >= 0) & (actions < among)).all():
+        found = f"{int(actions.min())}..{int(actions.max())}"
+        raise ValueError(f"actions range over {found}; the world knows 0..{among - 1}")
 
 
 def check_horizon(actions):

@@ -10,7 +10,7 @@ import time
 
 from IPython.display import Markdown, display
 
-from ..keeping import shipping, store
+from ..keeping import store
 
 _started = time.perf_counter()
 
@@ -53,13 +53,15 @@ def time_taken():
 
 def made_in():
     """Say which data sets and models this notebook has loaded so far, and how long each took when it was made."""
-    made = {path.name.split(".")[0]: meta["seconds"] for (path, _), (_, meta) in store.loaded().items()}
-    if not made and not shipping.given:
+    asked = {path: meta["seconds"] for (path, _), (_, meta) in store.loaded().items()}
+    came = {path.name.split(".")[0]: taken for path, taken in asked.items() if path.parent == store.SHIPPED}
+    made = {path.name.split(".")[0]: taken for path, taken in asked.items() if path.parent != store.SHIPPED}
+    if not asked:
         return say("Nothing has been collected or trained for this notebook yet.")
     if made:
         say(f"What was made once, and is kept from then on: {_listed(made)}; {sum(made.values()):.0f} seconds in all.")
-    if shipping.given:
-        say(f"What came trained with the package, and what its training took there: {_listed(shipping.given)}.")
+    if came:
+        say(f"What came trained with the package, and what its training took there: {_listed(came)}.")
 
 
 def _listed(seconds):

@@ -155,12 +155,11 @@ def dream_speeds(model, frame, batch, effort):
 
 def artifact_costs():
     """Return the seconds that making each kept data set and model took, as its file says; without damaged files."""
-    costs, names = {}, Counter(path.stem.rpartition(".")[0] for path in store.files())
+    costs, names = {}, Counter(path.name.split(".")[0] for path in store.files())
     for path in store.files():
-        name = path.stem.rpartition(".")[0]
+        name = ".".join(path.name.split(".")[: 1 if names[path.name.split(".")[0]] == 1 else 2])
         try:
-            _, record = store.unpack(path.suffix, path.read_bytes())
-            costs[path.stem if names[name] > 1 else name] = json.loads(record)["meta"]["seconds"]
+            costs[name] = store.unpack(path.suffix, path.read_bytes())[1]["meta"]["seconds"]
         except Exception:  # see store._read: a damaged file can raise anything
             continue
     return costs

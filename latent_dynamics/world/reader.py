@@ -6,31 +6,40 @@ answers confidently when it is shown mush. The reader says "no pole" instead.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 import torch
 
-from .cartpole import PIXELS_PER_METRE
+from .cartpole import PIXELS_PER_METRE, THETA_LIMIT, X_LIMIT
 
 TOP, ROW, COLUMN = 160, 5, 6  # the default view: its first screen row, and the screen pixels of a model pixel
 AXLE_ROW = 292.5  # screen row about which the pole turns
 POLE_ROWS = slice(0, 24)  # above the cart's roof
 CART_ROWS = slice(29, 31)  # below the pole's end and below the track's line
+CART_WIDTH, POLE_WIDTH = 51 / COLUMN, 12 / COLUMN  # columns; the pole a little more, since it leans
 FAINT = 0.02  # ink below this is a decoder's haze, not a thing
+LEAST_SHOWN = 0.4  # share of the pole or the cart that the picture must show
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the ink of frames (...) says. Where there is no pole to read, `valid` is False."""
+    """What a reader says of frames (...). Where there is no pole to read, `valid` is False."""
 
     x: torch.Tensor  # (...) metres
     theta: torch.Tensor  # (...) radians, right is positive
     valid: torch.Tensor  # (...) bool
-    ink: torch.Tensor  # (...) how much ink the pole's rows hold, in pixels
+
+
+@dataclass(frozen=True)
+class InkReading(Reading):
+    """What the ink of frames (...) says, and how much of it there is."""
+
+    ink: torch.Tensor  # (...) how much ink the pole would have were it whole in the picture, in pixels
     smear: torch.Tensor  # (...) columns: how far the ink lies from the line, root mean square
-    cart_ink: torch.Tensor  # (...) how much ink the cart's rows hold, in pixels
+    cart_ink: torch.Tensor  # (...) how much ink the cart's rows would have, in pixels
+    shown: torch.Tensor  # (...) which share of the pole, or of the cart where that is less, the picture shows
 
 
 def measure(frames):
@@ -41,7 +50,9 @@ def measure(frames):
     ink = torch.where(ink > FAINT, ink, 0.0)
     columns = torch.arange(100, dtype=torch.float64) + 0.5  # centre of each model pixel
     moments = ink @ torch.stack([torch.ones(100, dtype=torch.float64), columns, columns.square()], -1)  # (..., 32, 3)
-    weight, first, second = moments[..., POLE_ROWS, :].unbind(-1)  # each (..., 24): ink, where it balances, its spread
+    pole = moments[..., POLE_ROWS, :]
+    whole = is_whole(pole[..., 1] / pole[..., 0].clamp(min=1e-9))  # rows cut off at the edge balance elsewhere
+    weight, first, second = (pole * whole[..., None]).unbind(-1)  # each (..., 24): ink, where it balances, its spread
     centre = first / weight.clamp(min=1e-9)
     total = weight.sum(-1).clamp(min=1e-9)
     up = (AXLE_ROW - TOP - (torch.arange(24, dtype=torch.float64) + 0.5) * ROW) / COLUMN  # in columns
@@ -51,41 +62,61 @@ def measure(frames):
     line = mean_centre[..., None] + slope[..., None] * du  # (..., 24): its column in each row
     smear = ((second - 2 * line * first + line.square() * weight).sum(-1).clamp(min=0) / total).sqrt()
     cart_ink, cart_first, _ = moments[..., CART_ROWS, :].sum(-2).unbind(-1)
-    x = cart_first / cart_ink.clamp(min=1e-9)
-    return Reading(
+    x = uncut(cart_first / cart_ink.clamp(min=1e-9))
+    pole_shown = is_whole(line).double().mean(-1)
+    cart_shown = ((x + CART_WIDTH / 2).clamp(max=100) - (x - CART_WIDTH / 2).clamp(min=0)) / CART_WIDTH
+    return InkReading(
         x=(x - 50) * COLUMN / PIXELS_PER_METRE, theta=torch.atan(slope), valid=total > 0,
-        ink=weight.sum(-1), smear=smear, cart_ink=cart_ink,
+        ink=weight.sum(-1) / pole_shown.clamp(min=LEAST_SHOWN), smear=smear,
+        cart_ink=cart_ink / cart_shown.clamp(min=LEAST_SHOWN), shown=torch.minimum(pole_shown, cart_shown),
     )  # fmt: skip
+
+
+def is_whole(middle):
+    """Say whether a row of the pole that balances at a column `middle` can lie in the picture whole."""
+    return (middle >= POLE_WIDTH / 2) & (middle <= 100 - POLE_WIDTH / 2)
+
+
+def uncut(balance):
+    """Return the middle of the cart, from the column at which what the picture shows of it balances.
+
+    Of a cart cut off at the edge a part is left, from its inner end to the edge: it balances half-way between them,
+    however dark it is.
+    """
+    return balance + (balance - (100 - CART_WIDTH / 2)).clamp(min=0) - (CART_WIDTH / 2 - balance).clamp(min=0)
 
 
 @cache
 def limits():
     """Return what real frames look like to the reader: limits of ink, smear and cart ink.
 
-    The 1st and 99th percentiles over frames that the renderer draws of poles up to the 12 degrees at which an
-    episode ends; computed once from 2,000 of them.
+    The 1st and 99th percentiles over frames that the renderer draws of all that an episode visits: carts on the whole
+    track, poles up to the 12 degrees at which it ends; computed once from 2,000 of them, less those of which the
+    picture shows too little.
     """
-    from ..data.collection import draw  # only here: the reader itself needs no renderer
+    from .rendering import draw  # only here: the reader itself needs no renderer
 
     rng = np.random.default_rng(0)
     states = np.zeros((2000, 4))
-    states[:, 0], states[:, 2] = rng.uniform(-2.1, 2.1, 2000), rng.uniform(-0.21, 0.21, 2000)
+    states[:, 0], states[:, 2] = rng.uniform(-X_LIMIT, X_LIMIT, 2000), rng.uniform(-THETA_LIMIT, THETA_LIMIT, 2000)
     seen = measure(draw(states, workers=1) / 255.0)
-    percentile = {name: np.percentile(getattr(seen, name), [1, 99]) for name in ("ink", "smear", "cart_ink")}
+    enough = seen.shown > LEAST_SHOWN
+    percentile = {name: np.percentile(getattr(seen, name)[enough], [1, 99]) for name in ("ink", "smear", "cart_ink")}
     return {name: tuple(map(float, pair)) for name, pair in percentile.items()}
 
 
 def read(frames, slack=1.5):
     """Read frames (..., 32, 100): x in metres, theta in radians, and whether there is a pole and a cart at all.
 
-    Ink that is missing, doubled or smeared counts as no pole. `slack` widens the percentiles of `limits`, since
-    a decoder blurs even where it is right: ink may fall short or run over by this factor, smear may grow by it.
+    Ink that is missing, doubled or smeared counts as no pole, and so does a pole or cart of which the picture's edge
+    leaves too little. `slack` widens the percentiles of `limits`, since a decoder blurs even where it is right: ink may
+    fall short or run over by this factor, smear may grow by it.
     """
     seen, real = measure(frames), limits()
     enough = (seen.ink > real["ink"][0] / slack) & (seen.cart_ink > real["cart_ink"][0] / slack)
     not_doubled = (seen.ink < real["ink"][1] * slack) & (seen.cart_ink < real["cart_ink"][1] * slack)
     straight = seen.smear < real["smear"][1] * slack
-    return Reading(**{**vars(seen), "valid": enough & not_doubled & straight})
+    return replace(seen, valid=enough & not_doubled & straight & (seen.shown > LEAST_SHOWN))
 
 
 def degrees(radians):

@@ -1,6 +1,7 @@
 """Which pages the built book has, and what a widget of it shows: shared by the browser tests."""
 
 import os
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +20,11 @@ def built_pages():
 def pages_with_widgets():
     """Those of the pages that display a widget."""
     return [page for page in built_pages() if VIEW in (SITE / page).read_text("utf8")]
+
+
+def front_page(site=SITE):
+    """The page to which the front door leads on."""
+    return re.search(r'url=([^"]*)"', (site / "index.html").read_text("utf8"))[1]
 
 
 def pages_with_players():

@@ -8,7 +8,7 @@ from built_book import SITE, built_pages, pages_with_players, pages_with_widgets
 from latent_dynamics.workshop.browser import NoBrowser, chromium, served
 
 LOCAL = ("file:", "data:", "blob:", "about:", "http://127.0.0.1:")
-PAGES = {"any_page": built_pages, "widget_page": pages_with_widgets, "player_page": pages_with_players}
+PAGES = {"any_page": built_pages, "widget_page": pages_with_widgets, "a_player_page": lambda: pages_with_players()[-1:]}
 READY = """() => {  // no promise: that would count as true
     const places = [...document.querySelectorAll('.ld-widget')];
     const views = document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]');
@@ -57,7 +57,8 @@ def visit(browser, site, http_root):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.troubles = troubles = []
+        page.troubles, page.asked = troubles, _ = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
         page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
         page.on("console", lambda message: message.type == "error" and troubles.append(f"console: {message.text}"))
 

@@ -1,120 +1,22 @@
-"""Around the pages: their weight, launch buttons, icons, link cards, the map, the page for lost readers, print."""
+"""Around the pages: launch buttons, link cards, the map, the page for lost readers, print."""
 
-import gzip
 import re
 import struct
 import xml.etree.ElementTree as ET
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from built_book import ROOT, built_pages
+from built_book import ROOT, built_pages, front_page
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
 REPOSITORY = CONFIG["repository"]["url"]
-PAGE_LIMIT, FRONT_LIMIT = 1.5e6, 1.0e6  # bytes over the wire, each file compressed
-
-
-def front_page(site):
-    """The page to which the front door leads on."""
-    return re.search(r'url=([^"]*)"', (site / "index.html").read_text("utf8"))[1]
-
-
-def sources(site, page):
-    """The notebook of a page, if it has one."""
-    return site / "_sources" / page.replace(".html", ".ipynb")
 
 
 def published(site):
     """The address at which the book is published, as the front page tells it."""
     address = re.search(r'<link rel="canonical" href="([^"]*)"', (site / front_page(site)).read_text("utf8"))[1]
     return address.removesuffix(front_page(site))
-
-
-def loaded(page):
-    """The paths of all files that a page has asked for, itself included, after a look at its end."""
-    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
-    page.wait_for_timeout(200)
-    names = page.evaluate("[location.href, ...performance.getEntriesByType('resource').map((entry) => entry.name)]")
-    return sorted({unquote(urlsplit(name).path).lstrip("/") for name in names if name.startswith("http")})
-
-
-def printed_controls(page):
-    """What could be pressed on paper."""
-    page.emulate_media(media="print")
-    around = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-area"
-    parts = page.locator(f"{around}, article button, article input, article select").all()
-    return [part.evaluate("(node) => node.outerHTML.slice(0, 100)") for part in parts if part.is_visible()]
-
-
-ICONS = """async () => {
-    const draw = (font, letter) => {
-        const canvas = Object.assign(document.createElement('canvas'), { width: 40, height: 40 });
-        const pen = canvas.getContext('2d');
-        pen.font = font;
-        pen.fillText(letter, 4, 32);
-        return pen.getImageData(0, 0, 40, 40).data.filter((value, i) => i % 4 === 3).join();
-    };
-    const found = [], bad = [];
-    for (const node of document.querySelectorAll('body, body *')) {
-        for (const part of ['::before', '::after']) {
-            const { content, fontFamily, fontWeight } = getComputedStyle(node, part);
-            const letter = content.match(/[\\ue000-\\uf8ff]/)?.[0];
-            if (!letter) continue;
-            const font = `${fontWeight} 28px ${fontFamily}`;
-            await document.fonts.load(font, letter);
-            found.push(node.className);
-            const drawn = draw(font, letter);
-            if (drawn === draw(font, '\\uefff') || !/[1-9]/.test(drawn)) bad.push(`${node.className} ${part}`);
-        }
-    }
-    const icons = [...document.querySelectorAll('i[class*="fa-"], span[class*="fa-"]')];
-    const empty = icons.filter((icon) => !/[\\ue000-\\uf8ff]/.test(getComputedStyle(icon, '::before').content));
-    return { found: found.length, bad: [...bad, ...empty.map((icon) => icon.className)] };
-}"""
-
-KNOWN = {}  # one visit to a page answers several tests
-
-
-@pytest.fixture
-def facts(visit, any_page):
-    """What a visit over http shows of the page."""
-    if any_page not in KNOWN:
-        page = visit(any_page, over="http")
-        KNOWN[any_page] = {
-            "icons": page.evaluate(ICONS),
-            "files": loaded(page),
-            "formulas": page.locator("mjx-container").count(),
-            "text": page.locator("body").inner_text(),
-            "printed controls": printed_controls(page),
-        }
-    return KNOWN[any_page]
-
-
-def test_pages_are_light(site, any_page, facts):
-    sizes = {path: len(gzip.compress((site / path).read_bytes())) for path in facts["files"]}
-    limit = FRONT_LIMIT if any_page == front_page(site) else PAGE_LIMIT
-    heaviest = sorted(sizes.items(), key=lambda item: -item[1])[:5]
-    assert sum(sizes.values()) <= limit, f"{any_page} weighs {sum(sizes.values())} bytes: {heaviest}"
-
-
-def test_mathjax_comes_only_where_it_sets_a_formula(site, any_page, facts):
-    asked = any("mathjax" in path for path in facts["files"])
-    assert asked == (facts["formulas"] > 0)
-    assert not (asked and any_page == front_page(site)), "the front page must do without"
-
-
-def test_no_formula_is_left_as_tex(facts):
-    assert not re.search(r"\\\(|\\\[|\\begin\{", facts["text"])
-
-
-def test_every_icon_is_drawn(any_page, facts):
-    assert facts["icons"]["bad"] == []
-    assert facts["icons"]["found"] > 5 or any_page == "404.html"
-
-
-def test_print_shows_the_text_and_nothing_to_press(facts):
-    assert facts["printed controls"] == []
 
 
 def test_a_dark_page_is_printed_light(visit, site):
@@ -127,32 +29,17 @@ def test_a_dark_page_is_printed_light(visit, site):
     assert page.evaluate(theme) == "dark"
 
 
-def test_notebooks_can_be_launched_and_downloaded(visit, site, any_page):
-    if not sources(site, any_page).exists():
-        assert "launch-buttons" not in (site / any_page).read_text("utf8")
-        return
-    page = visit(any_page)
-    name = any_page.replace(".html", ".ipynb")
-    owner = urlsplit(REPOSITORY).path.strip("/")
-    branch = CONFIG["repository"]["branch"]
-    wanted = [
-        f"https://mybinder.org/v2/gh/{owner}/{branch}?urlpath=lab/tree/{name}",
-        f"https://colab.research.google.com/github/{owner}/blob/{branch}/{name}",
-    ]
-    links = page.locator(".dropdown-launch-buttons a")
-    assert [link.get_attribute("href") for link in links.all()] == wanted
+def test_launch_buttons_are_reached_by_keyboard(visit, a_player_page):
+    page = visit(a_player_page)
     page.locator(".primary-toggle").focus()
     page.keyboard.press("Tab")
     focused = "[document.activeElement.ariaLabel, getComputedStyle(document.activeElement).outlineStyle]"
     assert page.evaluate(focused) == ["Launch interactive content", "solid"]
     page.keyboard.press("Enter")
+    links = page.locator(".dropdown-launch-buttons a")
     links.first.wait_for(state="visible", timeout=2000)
     page.keyboard.press("ArrowDown")
     assert links.first.evaluate("(link) => link === document.activeElement"), "the keyboard does not reach the links"
-    download = page.locator(".dropdown-download-buttons a").first.evaluate("(link) => link.href")
-    assert download.endswith(f"_sources/{name}")
-    source = page.locator(".dropdown-source-buttons a").first.get_attribute("href")
-    assert source == REPOSITORY
 
 
 def meta(site, page):

@@ -8,8 +8,8 @@ from IPython.display import HTML
 from widget_page import page_of
 
 from latent_dynamics.showing.widgets.crop_explorer.crop_explorer import CropExplorer
-from latent_dynamics.world.cartpole import Screen
 from latent_dynamics.world.preprocessing import DEFAULT, RAW, View
+from latent_dynamics.world.rendering import Screen
 
 PHONE = {"width": 390, "height": 844}
 VIEWS = [

@@ -10,13 +10,13 @@ import torch
 from built_book import changes, look
 from widget_page import page_of
 
-from latent_dynamics import cartpole
 from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame
 from latent_dynamics.keeping.artifacts import load_episodes, load_model
 from latent_dynamics.showing.page.bundle import bundle
 from latent_dynamics.showing.page.page_model import rounded
 from latent_dynamics.showing.widgets import Dream
 from latent_dynamics.world.reader import degrees, read
+from latent_dynamics.world.worlds import CARTPOLE
 
 HISTORY = "window.dreamModel.get('history')"
 
@@ -98,7 +98,7 @@ def test_what_the_page_dreams_is_what_the_package_dreams(open_dream, dream):
     history, model = page.evaluate(HISTORY), rounded(load_model("autoencoder_mlp"))
     start, actions = dream.starts[0], torch.tensor(history["actions"])
     state = torch.tensor(start["state"], dtype=torch.float64)[None]
-    truth = cartpole.simulate(state, torch.cat([torch.tensor(start["actions"]), actions])[None])[0]
+    truth = CARTPOLE.simulate(state, torch.cat([torch.tensor(start["actions"]), actions])[None])[0]
     K = len(start["actions"])
     assert np.allclose(degrees(truth[K:, 2]), history["theta_true"], atol=1e-3)
     frames = cartpole_frames(torch.cat([state, truth[:K]]))
@@ -111,7 +111,7 @@ def test_what_the_page_dreams_is_what_the_package_dreams(open_dream, dream):
 
 
 def cartpole_frames(states):
-    from latent_dynamics.data.collection import draw
+    from latent_dynamics.world.rendering import draw
 
     return torch.from_numpy(draw(states.numpy(), workers=1) / np.float32(255))
 
@@ -213,7 +213,7 @@ def driven(page, history):
     start = page.evaluate("window.dreamModel.get('starts')[window.dreamModel.get('start')]")
     pushes = torch.tensor(start["actions"] + history["actions"])
     state = torch.tensor(start["state"], dtype=torch.float64)[None]
-    states = torch.cat([state, cartpole.simulate(state, pushes[None])[0]])
+    states = torch.cat([state, CARTPOLE.simulate(state, pushes[None])[0]])
     return states, pushes, len(start["actions"])
 
 

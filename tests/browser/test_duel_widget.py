@@ -9,12 +9,12 @@ import torch
 from open_widgets import PHONE, check_manners, opener, settle, slider_time
 
 from latent_dynamics import controllers
-from latent_dynamics.data.collection import draw
 from latent_dynamics.keeping.artifacts import frames_of, load_episodes, load_model
 from latent_dynamics.models.training import Budget
 from latent_dynamics.showing.page.bundle import bundle
 from latent_dynamics.showing.widgets.duel.duel import Duel
 from latent_dynamics.world.cartpole import sign_theta, sign_theta_and_velocity
+from latent_dynamics.world.rendering import draw
 
 SHORT = Budget(epochs=10, batch_size=256, learning_rate=1e-2)
 RULES = {"fair": sign_theta, "unfair": sign_theta_and_velocity}

@@ -7,9 +7,9 @@ import pytest
 from built_book import changes, look
 from open_widgets import PHONE, check_manners, opener, settle
 
-from latent_dynamics.data.collection import draw
 from latent_dynamics.showing.widgets import RolloutPlayer
 from latent_dynamics.world.preprocessing import from_bytes
+from latent_dynamics.world.rendering import draw
 
 N = 12
 STEPS = np.arange(1, N + 1)

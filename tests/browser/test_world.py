@@ -13,9 +13,10 @@ import torch
 from playwright.sync_api import Error as PageError
 
 from latent_dynamics import cartpole, reader, references
-from latent_dynamics.data.collection import draw
 from latent_dynamics.showing.page.bundle import bundle, styles
 from latent_dynamics.world.preprocessing import from_bytes
+from latent_dynamics.world.rendering import draw
+from latent_dynamics.world.worlds import CARTPOLE
 
 UNPACK = "text => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer"
 PACK = """views => {
@@ -179,7 +180,7 @@ def test_exact_physics_is_fitted_as_the_package_fits_it(page, context):
     rng = np.random.default_rng(context)
     start = torch.from_numpy(random_states(60, 2, 0.1, seed=context) / [1, 2, 1, 2])
     actions = torch.from_numpy(cartpole.random_actions((60, context), rng))
-    after = [cartpole.simulate(start, actions)] if context else []
+    after = [CARTPOLE.simulate(start, actions)] if context else []
     states = torch.cat([start[:, None], *after], 1)[..., [0, 2]]
     x, theta = (states + torch.from_numpy(rng.normal(0, [0.0025, 0.0045], states.shape))).unbind(-1)
     function = f"""(row) => {{
@@ -196,7 +197,7 @@ def test_exact_physics_is_fitted_as_the_package_fits_it(page, context):
 def test_what_was_not_seen_is_left_out_of_the_fit(page):
     """Frames 0, 7 and 20 of 20 noiseless steps are enough to know the last state."""
     start, actions = torch.tensor([[0.3, 0.1, 0.02, -0.2]]).double(), torch.tensor([[0, 1, 1, 0, 1, 0, 0, 1, 0, 1] * 2])
-    states = torch.cat([start[:, None], cartpole.simulate(start, actions)], 1)[0]
+    states = torch.cat([start[:, None], CARTPOLE.simulate(start, actions)], 1)[0]
     seen = [{"after": n, "x": float(states[n, 0]), "theta": float(states[n, 2])} for n in (0, 7, 20)]
     fitted = page.evaluate("([seen, pushes]) => [...fitState(cartpole, seen, pushes)]", [seen, actions[0].tolist()])
     assert np.abs(np.array(fitted) - states[-1].numpy()).max() < 0.01

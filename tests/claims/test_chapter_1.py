@@ -69,8 +69,8 @@ def test_a_push_does_not_show_in_the_next_frame_but_in_the_one_after(random):
     test = random.split("test")
     start = torch.from_numpy(test.states[rng.choice(test.window_starts(3)[0], 60, replace=False)])
     then = torch.from_numpy(ld.cartpole.random_actions((60, 1), rng))
-    worlds = [ld.cartpole.simulate(start, torch.cat([torch.full((60, 1), push), then], 1)) for push in (0, 1)]
-    left, right = (ld.collection.draw(states.numpy(), workers=1) for states in worlds)
+    worlds = [ld.CARTPOLE.simulate(start, torch.cat([torch.full((60, 1), push), then], 1)) for push in (0, 1)]
+    left, right = (ld.rendering.draw(states.numpy(), workers=1) for states in worlds)
     same = (left == right).all((2, 3)).mean(0)
     assert same[0] == 1.0
     assert same[1] < 0.1  # control: pushes do move things
@@ -163,7 +163,7 @@ def test_a_single_test_frame_is_seldom_new_and_a_film_of_five_is(random, mixed):
 
 
 def test_reading_the_surface_is_faster_and_gives_the_same_bytes():
-    env, screen = ld.cartpole.make("rgb_array"), ld.cartpole.Screen()
+    env, screen = ld.cartpole.make("rgb_array"), ld.rendering.Screen()
     env.reset(seed=3)
     state = env.unwrapped.state
     assert (ld.preprocess(env.render()) == ld.preprocess(screen.view(state))).all()

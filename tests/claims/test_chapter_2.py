@@ -28,7 +28,7 @@ def frames(splits):
 
 @pytest.fixture(scope="module")
 def screens(splits):
-    screen = ld.cartpole.Screen()
+    screen = ld.rendering.Screen()
     return np.stack([screen.rgb(state) for state in splits[1].states[::30]])
 
 
@@ -73,7 +73,7 @@ def test_preprocessing_is_the_equation(screens):
 
 
 def test_averaging_keeps_in_shades_what_it_gives_up_in_sharpness():
-    screen, states = ld.cartpole.Screen(), np.zeros((200, 4))
+    screen, states = ld.rendering.Screen(), np.zeros((200, 4))
     states[:, 2] = np.radians(np.linspace(0, 6, 200))
     views = [screen.rgb(state)[160:320] for state in states]
     whole = len({view.tobytes() for view in views})
@@ -106,7 +106,7 @@ def test_a_crop_that_cuts_the_pole_loses_the_angle(splits):
     errors = []
     few = [part[::2] for part in splits]
     for view in (View(), View(top=230, height=18), View(top=280, height=8)):
-        fit, judged = (torch.from_numpy(from_bytes(ld.collection.draw(part.states, view, workers=1))) for part in few)
+        fit, judged = (torch.from_numpy(from_bytes(ld.rendering.draw(part.states, view, workers=1))) for part in few)
         code = pca(fit, 16)
         errors.append(median_error(code(fit), code(judged), few))
     assert errors[0] < 0.8 * errors[1] < 0.8 * errors[2]
@@ -116,7 +116,7 @@ def test_a_crop_that_cuts_the_pole_loses_the_angle(splits):
 def test_the_pole_leaves_the_picture_at_the_edge_of_the_track():
     rng, states = np.random.default_rng(0), np.zeros((400, 4))
     states[:, 0], states[:, 2] = np.linspace(0, 2.4, 400), np.radians(rng.uniform(-11, 11, 400))
-    seen = ld.reader.read(torch.from_numpy(from_bytes(ld.collection.draw(states, workers=1))))
+    seen = ld.reader.read(torch.from_numpy(from_bytes(ld.rendering.draw(states, workers=1))))
     edge = torch.from_numpy(states[:, 0] > 2.25)
     assert seen.valid[~edge].double().mean() > 0.95
     assert seen.valid[edge].double().mean() < 0.8

@@ -62,7 +62,7 @@ def test_one_step_ahead_the_model_is_hardly_better_than_repeating_the_last_frame
 def test_a_push_cannot_be_seen_in_the_next_frame_but_can_in_the_one_after():
     states = torch.from_numpy(ld.load_episodes("random", "test").states[:200])
     left, right = (torch.full((len(states), 2), push) for push in (0, 1))
-    gap = (ld.cartpole.simulate(states, right) - ld.cartpole.simulate(states, left))[..., [0, 2]].abs()
+    gap = (ld.CARTPOLE.simulate(states, right) - ld.CARTPOLE.simulate(states, left))[..., [0, 2]].abs()
     assert gap[:, 0].max() == 0
     assert gap[:, 1].min() > 0
 

@@ -6,11 +6,11 @@ import torch
 
 import latent_dynamics as ld
 from latent_dynamics import controllers, probes, reader
-from latent_dynamics.data.collection import draw
 from latent_dynamics.keeping.artifacts import COMPARISON, VIEWS, default_seed, frames_of, load_autoencoder
 from latent_dynamics.models import Autoencoder
 from latent_dynamics.world.cartpole import sign_theta, sign_theta_and_velocity
 from latent_dynamics.world.preprocessing import from_bytes
+from latent_dynamics.world.rendering import draw
 
 pytestmark = [pytest.mark.claims, pytest.mark.usefixtures("one_thread")]
 

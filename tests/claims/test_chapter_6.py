@@ -64,7 +64,7 @@ def test_exact_physics_from_the_same_frames_lasts_three_times_as_long_and_still_
     assert steps["physics"] > 2.2 * steps["model"]
     error = judged["physics"]["replayed"].median()
     growth = np.log(error[34] / error[14]) / 20
-    assert growth == pytest.approx(ld.cartpole.growth_rate(), abs=0.035)
+    assert growth == pytest.approx(ld.CARTPOLE.growth_rate(), abs=0.035)
 
 
 def test_the_model_does_not_know_which_way_the_pole_is_moving(judged, windows):
@@ -88,7 +88,7 @@ def test_a_wrong_start_and_the_errors_of_each_step_carried_by_the_physics_explai
     )
     start = carried = seen[:, 0] - w.states[:, 0]
     for j in range(5):
-        A = ld.cartpole.jacobian(w.states[:, j], w.actions[:, j])
+        A = ld.CARTPOLE.jacobian(w.states[:, j], w.actions[:, j])
         epsilon = forced[:, j] - ld.cartpole.step(seen[:, j], w.actions[:, j])
         start, carried = (A @ start[..., None])[..., 0], (A @ carried[..., None])[..., 0] + epsilon
     actual, up = (dreamed - w.states[:, 1:])[:, 4, 2], w.alive[:, 4]

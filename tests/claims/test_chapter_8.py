@@ -6,10 +6,10 @@ import torch
 
 import latent_dynamics as ld
 from latent_dynamics import drift, references
-from latent_dynamics.data.collection import draw
-from latent_dynamics.models.autoencoder import encoded
+from latent_dynamics.models.eyes import seen as encoded
 from latent_dynamics.models.latent_world import code_windows
 from latent_dynamics.world.preprocessing import from_bytes
+from latent_dynamics.world.rendering import draw
 
 pytestmark = pytest.mark.claims
 
@@ -215,7 +215,7 @@ def test_gradients_of_late_steps_take_over_and_do_not_explode_as_the_worlds_woul
     units = torch.stack([moves[0], moves[0] / ld.cartpole.TIME_STEP, moves[1], moves[1] / ld.cartpole.TIME_STEP])
     for h in range(1, 21):
         carried, state = (
-            ld.cartpole.jacobian(state, pushes[:, h]) @ carried, ld.cartpole.step(state, pushes[:, h])
+            ld.CARTPOLE.jacobian(state, pushes[:, h]) @ carried, ld.cartpole.step(state, pushes[:, h])
         )  # fmt: skip
         sizes.append((carried[:, [0, 2]] * units / moves[:, None]).square().sum((1, 2)).sqrt().median())
     assert grown < 0.6 * sizes[19] / sizes[0]

@@ -6,7 +6,8 @@ import torch
 
 import latent_dynamics as ld
 from latent_dynamics import controllers, drift, references
-from latent_dynamics.world.cartpole import TIME_STEP, sign_theta_and_velocity, simulate
+from latent_dynamics.world.cartpole import TIME_STEP, sign_theta_and_velocity
+from latent_dynamics.world.worlds import CARTPOLE
 
 pytestmark = pytest.mark.claims
 
@@ -18,7 +19,7 @@ def measured():
 
 @pytest.fixture(scope="module")
 def best():
-    return ld.load_model("best")
+    return ld.load_model("position_velocity")
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +32,10 @@ def eyes(best):
     """What the eyes say of training frames, whole ones only; their balance points; and the truth, for judging."""
     train = ld.load_episodes("mixed", "train")
     frames = ld.artifacts.frames_of(train)[::5]
-    codes, points = best.see(frames), best.balance(frames)[0]
+    codes, points = best.see(frames), best.eyes.balance(frames)[0]
     whole = codes[:, 2] > 0.5
     states = torch.from_numpy(train.states[::5])
-    return frames[whole], codes[whole, :2].double(), points[whole] * best.rows, states[whole]
+    return frames[whole], codes[whole, :2].double(), points[whole] * best.eyes.rows, states[whole]
 
 
 @pytest.fixture(scope="module")
@@ -72,23 +73,26 @@ def _steps(evaluations):
 
 
 def test_best_comes_to_085_of_exact_physics_on_recorded_actions(measured):
-    ours, physics = _steps(measured["rungs"]["best"])[0], measured["references"]["exact physics"]["replayed"]["steps_2"]
+    ours, physics = (
+        _steps(measured["rungs"]["position_velocity"])[0],
+        measured["references"]["exact physics"]["replayed"]["steps_2"],
+    )
     assert ours >= 0.85 * physics
     assert _steps(measured["rungs"]["recurrent"])[2] < 0.6 * physics  # the control: a plain memory does not
 
 
 def test_best_is_off_by_at_most_twice_exact_physics_under_coin_tosses(measured):
     physics = measured["references"]["exact physics"]["intervened"]["theta"][14]
-    assert _at(measured["rungs"]["best"])[0] <= 2 * physics
+    assert _at(measured["rungs"]["position_velocity"])[0] <= 2 * physics
     assert _at(measured["rungs"]["recurrent"])[1] > 3 * physics
 
 
 def test_a_clone_on_its_belief_balances_and_one_on_a_single_frame_does_not(measured):
     means = {
         name: np.median([one["return"][0] for one in measured["rungs"][name].values()])
-        for name in ("best", "autoencoder_mlp")
+        for name in ("position_velocity", "autoencoder_mlp")
     }
-    assert means["best"] >= 475
+    assert means["position_velocity"] >= 475
     assert means["autoencoder_mlp"] < 100
 
 
@@ -98,7 +102,7 @@ def test_a_clone_on_its_belief_balances_and_one_on_a_single_frame_does_not(measu
 def test_a_memory_helps_a_little_and_structure_much(measured):
     rungs = measured["rungs"]
     assert _at(rungs["recurrent"])[0] < _at(rungs["two_frame"])[0]
-    assert _at(rungs["best"])[2] < 0.4 * _at(rungs["recurrent"])[1]
+    assert _at(rungs["position_velocity"])[2] < 0.4 * _at(rungs["recurrent"])[1]
 
 
 def test_a_memory_trained_on_random_play_is_worse_than_on_mixed_play(measured):
@@ -114,20 +118,25 @@ def test_a_memory_helps_against_two_frames_that_dreamt_as_long(measured):
 
 def test_a_longer_exam_teaches_the_experts_hand(measured):
     tried = measured["experiments"]
-    tossed = {name: _at(tried[name])[0] for name in ("best", "best, 35 steps")}
-    assert tossed["best, 35 steps"] > 1.1 * tossed["best"]
+    tossed = {name: _at(tried[name])[0] for name in ("position_velocity", "position_velocity, 35 steps")}
+    assert tossed["position_velocity, 35 steps"] > 1.1 * tossed["position_velocity"]
     recorded = {name: _steps(tried[name])[0] for name in tossed}
-    assert recorded["best, 35 steps"] >= recorded["best"] - 3  # the control: the recorded protocol hardly sees it
+    assert (
+        recorded["position_velocity, 35 steps"] >= recorded["position_velocity"] - 3
+    )  # the control: the recorded protocol hardly sees it
 
 
 def test_single_steps_teach_less_than_dreams_of_twelve(measured):
     tried = measured["experiments"]
-    assert _at(tried["best, 1 step"])[0] > 1.1 * _at(tried["best"])[0]
+    assert _at(tried["position_velocity, 1 step"])[0] > 1.1 * _at(tried["position_velocity"])[0]
 
 
 def test_what_all_versions_share_makes_the_difference_to_a_memory(measured):
     tried = measured["experiments"]
-    worst = max(_at(tried[name])[0] for name in ("best, linear", "best, gains of a line", "best, 1 step"))
+    worst = max(
+        _at(tried[name])[0]
+        for name in ("position_velocity, linear", "position_velocity, gains of a line", "position_velocity, 1 step")
+    )
     assert worst < 0.5 * _at(tried["memory"])[0]
 
 
@@ -180,7 +189,7 @@ def test_the_start_limits_it_and_not_the_mechanics(best, look, windows):
     truth = windows.states[:, 0]
     q, v = _with_one(truth[:, [0, 2]]) @ look, TIME_STEP * truth[:, [1, 3]] @ look[:2]
     latent = torch.cat([q, v, torch.zeros(len(q), best.state_size - 4)], 1).float()
-    start = _error(simulate(_to_states(belief, look), windows.actions), windows)
+    start = _error(CARTPOLE.simulate(_to_states(belief, look), windows.actions), windows)
     mechanics = _error(_to_states(best.imagine(latent, windows.actions), look), windows)
     assert start > mechanics
     untouched = best.imagine(latent, 1 - windows.actions)  # the control: wrong pushes
@@ -228,7 +237,7 @@ def test_the_rule_forgives_a_threshold_that_is_off_by_a_fraction_of_a_degree_but
     lost = {}
     for delta in (0.3, 4.0):  # degrees; a smooth controller would leave the track with the first
         now, up = controllers.first_states(30, 10_000), torch.ones(30, dtype=torch.bool)
-        for _ in range(controllers.TIME_LIMIT):
+        for _ in range(CARTPOLE.time_limit):
             leaning = now - torch.tensor([0, 0, np.radians(delta), 0])
             now = ld.cartpole.step(now, sign_theta_and_velocity(leaning))
             up &= ~ld.cartpole.fallen(now)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import latent_dynamics as ld
-from latent_dynamics import drift, ladder, references, shipping
+from latent_dynamics import drift, ladder, references
 
 pytestmark = pytest.mark.claims
 
@@ -29,40 +29,44 @@ def test_every_rung_was_judged_over_three_seeds(figures):
 
 
 def test_the_last_rung_dreams_along_recorded_actions_as_long_as_exact_physics(figures):
-    steps, _, _ = ladder.spread(figures["rungs"]["best"], lambda one: one["replayed"]["steps_2"])
+    steps, _, _ = ladder.spread(figures["rungs"]["position_velocity"], lambda one: one["replayed"]["steps_2"])
     assert steps >= 0.85 * figures["references"]["exact physics"]["replayed"]["steps_2"]
 
 
 def test_the_last_rung_keeps_up_with_exact_physics_when_a_coin_pushes(figures):
-    error, _, worst = ladder.spread(figures["rungs"]["best"], lambda one: at(one, 15))
+    error, _, worst = ladder.spread(figures["rungs"]["position_velocity"], lambda one: at(one, 15))
     physics = at(figures["references"]["exact physics"], 15)
     assert error <= 1.5 * physics
     assert worst < 0.5 * at(figures["references"]["repeat the last frame"], 15)
 
 
 def test_what_the_last_rung_gets_right_comes_from_what_is_done(figures):
-    best = ladder.spread(figures["rungs"]["best"], lambda one: at(one, 10))[2]
-    for name in ("best, told other actions", "actions only", "constant upright"):
+    best = ladder.spread(figures["rungs"]["position_velocity"], lambda one: at(one, 10))[2]
+    for name in ("position_velocity, told other actions", "actions only", "constant upright"):
         assert at(figures["references"][name], 10) > 5 * best, name
 
 
 def test_without_training_there_is_no_pole_to_read(figures):
-    assert figures["references"]["best, untrained"]["intervened"]["pole_there"][0] < 0.05
+    assert figures["references"]["position_velocity, untrained"]["intervened"]["pole_there"][0] < 0.05
 
 
 def test_a_controller_on_the_last_rungs_belief_balances_and_one_on_a_single_frame_does_not(figures):
     played = {name: ladder.spread(seeds, lambda one: one["return"][0]) for name, seeds in figures["rungs"].items()}
-    assert played["best"][1] >= 475
+    assert played["position_velocity"][1] >= 475
     assert played["autoencoder_mlp"][2] < 100
 
 
-@pytest.mark.parametrize(("name", "label"), [("two_frame", "two frames, 1 steps"), ("best", "best")])
-def test_shipped_weights_in_half_precision_score_as_what_was_measured(figures, windows, name, label):
+@pytest.mark.parametrize(
+    ("name", "label"), [("two_frame", "two frames, 1 steps"), ("position_velocity", "position_velocity")]
+)
+def test_shipped_weights_in_half_precision_score_as_what_was_measured(
+    figures, windows, name, label, tmp_path, monkeypatch
+):
     if ld.artifacts.default_seed() != 0:
         pytest.skip("what travels with the package is of seed 0")
-    model, key, _ = ld.artifacts._untrained(name, 0, "mixed", None, {})
-    arrays, _ = shipping.find(name, key)
-    model = ld.artifacts._restore(model, arrays)  # load_model would prefer what this machine has trained
+    monkeypatch.setenv("LATENT_DYNAMICS_CACHE", str(tmp_path))  # load_model would prefer what this machine has trained
+    assert ld.artifacts.is_shipped(name), "run `make train`"
+    model = ld.load_model(name)
     error = drift.judge(model, windows["intervened"]).median()[9]
     assert error == pytest.approx(at(figures["experiments"][label][0], 10), rel=0.1)  # judged on these windows
 

@@ -1,16 +1,15 @@
 """What is recorded is what happened: replayed in Gymnasium, byte for byte, whoever played it, and faster."""
 
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
-from latent_dynamics import cartpole, collection
-from latent_dynamics.data.collection import collect, draw, play_episode
-from latent_dynamics.world.cartpole import Screen, make
-from latent_dynamics.world.preprocessing import COLOUR, RAW, preprocess, to_bytes
+from latent_dynamics import policies
+from latent_dynamics.data.collection import collect, play_episode
+from latent_dynamics.world.cartpole import make
+from latent_dynamics.world.preprocessing import COLOUR, DEFAULT, RAW, preprocess, to_bytes
+from latent_dynamics.world.rendering import Screen, draw
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ def test_replaying_the_recorded_actions_gives_every_recorded_frame_state_reward_
 
 
 def test_the_time_limit_truncates_and_does_not_terminate(env, monkeypatch):
-    monkeypatch.setitem(cartpole.POLICIES, "expert", lambda rng: lambda s: int(cartpole.sign_theta_and_velocity(s)))
+    monkeypatch.setitem(policies.POLICIES, "expert", lambda _, world: lambda s: int(world.expert(s)))
     episode = play_episode(0, 0, "expert")
     assert len(episode["actions"]) == 500 and len(episode["frames"]) == 501
     assert episode["truncated"][-1] and not episode["terminated"].any()
@@ -95,7 +94,7 @@ def test_asking_for_more_data_begins_with_the_same_episodes(random_episodes):
     assert np.array_equal(more.frames[: len(random_episodes.frames)], random_episodes.frames)
 
 
-@pytest.mark.parametrize("view", [collection.DEFAULT, COLOUR, RAW], ids=["gray", "colour", "raw"])
+@pytest.mark.parametrize("view", [DEFAULT, COLOUR, RAW], ids=["gray", "colour", "raw"])
 def test_the_surface_read_gives_the_bytes_of_preprocessing_the_rendered_frame(env, view):
     screen = Screen()
     for state in extreme_states():
@@ -158,11 +157,3 @@ def test_an_unknown_policy_is_refused_with_the_known_ones():
 def test_asking_for_no_transitions_is_refused():
     with pytest.raises(ValueError, match="ask for at least 1"):
         collect("random", 0)
-
-
-def test_a_script_that_does_not_guard_its_start_is_told_so(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text("from latent_dynamics import collection\ncollection.collect('random', 40, workers=2)\n")
-    ran = subprocess.run([sys.executable, script], capture_output=True, text=True)
-    assert ran.returncode != 0
-    assert "if __name__ ==" in ran.stderr.splitlines()[-1]

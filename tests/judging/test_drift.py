@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from latent_dynamics import cartpole, drift, reader
-from latent_dynamics.data.collection import draw
 from latent_dynamics.judging.references import ConstantUpright, ExactPhysics, RepeatLastFrame, fit_state
 from latent_dynamics.models.world_model import WorldModel
 from latent_dynamics.world.preprocessing import preprocess
+from latent_dynamics.world.rendering import draw
+from latent_dynamics.world.worlds import CARTPOLE
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 K, N = 5, 12
@@ -40,7 +41,7 @@ class TrueStates(WorldModel):
         return torch.stack([self.known[f.numpy().tobytes(), a.numpy().tobytes()] for f, a in zip(frames, actions)])
 
     def imagine(self, belief, actions, samples=None):
-        return cartpole.simulate(belief, actions)
+        return CARTPOLE.simulate(belief, actions)
 
     def decode(self, states):
         return torch.from_numpy(draw(states.numpy(), workers=1) / np.float32(255))
@@ -174,7 +175,7 @@ def test_intervened_windows_start_in_the_recorded_state_and_obey_physics(mixed_e
     windows = drift.intervened_windows(mixed_episodes, K, N, stride=7)
     frame, step, _ = mixed_episodes.window_starts(K + 1, 7)
     assert np.array_equal(windows.states[:, 0], mixed_episodes.states[frame + K])
-    assert torch.equal(windows.states[:, 1:], cartpole.simulate(windows.states[:, 0], windows.actions))
+    assert torch.equal(windows.states[:, 1:], CARTPOLE.simulate(windows.states[:, 0], windows.actions))
     assert np.array_equal(windows.actions_before, mixed_episodes.actions[step[:, None] + np.arange(K)])
     context = mixed_episodes.frames[frame[:, None] + np.arange(K + 1)] / np.float32(255)
     assert np.array_equal(windows.frames[:, : K + 1], context)

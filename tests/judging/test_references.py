@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics import cartpole, drift, references
+from latent_dynamics import drift, references
 from latent_dynamics.judging.references import (
     ActionsOnly,
     ConstantUpright,
@@ -17,6 +17,7 @@ from latent_dynamics.judging.references import (
 )  # fmt: skip
 from latent_dynamics.models import AutoencoderMLP
 from latent_dynamics.world.reader import measure
+from latent_dynamics.world.worlds import CARTPOLE
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 K, N = 10, 6
@@ -28,7 +29,7 @@ def paths():
     rng = np.random.default_rng(0)
     first = torch.from_numpy(rng.uniform([-1, -0.5, -0.1, -0.5], [1, 0.5, 0.1, 0.5], (20, 4)))
     actions = torch.from_numpy(rng.integers(0, 2, (20, K)))
-    return torch.cat([first[:, None], cartpole.simulate(first, actions)], 1), actions
+    return torch.cat([first[:, None], CARTPOLE.simulate(first, actions)], 1), actions
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,8 @@
-"""Data sets and models by name: unknown names are answered with near ones, and no recipe changes unnoticed."""
+"""Data sets and models by name: unknown names are answered with near ones, and another thing has another key."""
 
 import json
 
 import pytest
-import recipes
 
 import latent_dynamics as ld
 from latent_dynamics import artifacts
@@ -41,10 +40,6 @@ def test_the_ladder_begins_with_the_simplest_rung():
     assert ld.model_names() == list(artifacts.LADDER)
 
 
-def test_every_rung_has_a_recipe_number():
-    assert set(artifacts.LADDER) <= set(artifacts.RECIPES)
-
-
 def test_the_default_seed_is_0_or_what_the_environment_says(monkeypatch):
     monkeypatch.delenv("LATENT_DYNAMICS_SEED", raising=False)
     assert artifacts.default_seed() == 0
@@ -56,13 +51,11 @@ def asked_for(monkeypatch, ask):
     """The key that a call would look up."""
     keys = []
 
-    def remember(name, key, make, kind):
+    def remember(name, key, *_):
         keys.append(json.dumps(key, sort_keys=True))
         raise LookupError
 
     monkeypatch.setattr(artifacts.store, "kept", remember)
-    monkeypatch.setattr(artifacts.store, "find", lambda *_: None)
-    monkeypatch.setattr(artifacts.shipping, "find", lambda *_: None)
     with pytest.raises(LookupError):
         ask()
     return keys[0]
@@ -79,7 +72,7 @@ def asked_for(monkeypatch, ask):
         (lambda: ld.load_model(), lambda: ld.load_model(predict_change=False)),
         (lambda: ld.load_model(), lambda: ld.load_model(latent_size=4)),
         (lambda: ld.load_model("multi_step"), lambda: ld.load_model("multi_step", horizon=6)),
-        (lambda: ld.load_model("best"), lambda: ld.load_model("best", data="random")),
+        (lambda: ld.load_model("position_velocity"), lambda: ld.load_model("position_velocity", data="random")),
         (lambda: artifacts.load_autoencoder(), lambda: artifacts.load_autoencoder(artifacts.COMPARISON)),
         (lambda: artifacts.load_autoencoder(), lambda: artifacts.load_autoencoder(architecture="dense")),
     ],
@@ -94,68 +87,8 @@ def test_a_setting_that_says_what_is_usual_anyway_asks_for_the_same_model(monkey
         assert asked == asked_for(monkeypatch, lambda: ld.load_model("multi_step")), said
 
 
-@pytest.mark.parametrize("recipe", ["episodes", "autoencoder", "autoencoder_mlp"])
-def test_a_new_recipe_makes_a_new_key_of_all_that_is_made_from_it(monkeypatch, recipe):
-    before = asked_for(monkeypatch, ld.load_model)
-    monkeypatch.setitem(artifacts.RECIPES, recipe, artifacts.RECIPES[recipe] + 1)
-    assert asked_for(monkeypatch, ld.load_model) != before
-
-
 def test_models_are_keyed_by_the_data_of_the_default_seed(monkeypatch):
     monkeypatch.delenv("LATENT_DYNAMICS_SEED", raising=False)
     before = asked_for(monkeypatch, lambda: ld.load_model(seed=0))
     monkeypatch.setenv("LATENT_DYNAMICS_SEED", "3")
     assert asked_for(monkeypatch, lambda: ld.load_model(seed=0)) != before
-
-
-# Recipes
-
-
-def test_no_artifacts_code_changed_without_its_recipe_number():
-    recorded = json.loads(recipes.RECORD.read_text(encoding="utf8"))
-    assert recipes.complaints(recorded, recipes.now()) == []
-
-
-def test_every_recipe_says_which_code_makes_it():
-    assert set(recipes.CODE) == {*artifacts.RECIPES, "ladder"}
-
-
-EDITS = {
-    "episodes": ("cartpole.py", "burst_chance: float = 0.015", "burst_chance: float = 0.02"),
-    "autoencoder": ("models/autoencoder.py", "hidden=256", "hidden=128"),
-    "autoencoder_mlp": ("training.py", "AdamW(", "SGD("),
-    "ladder": ("ladder.py", "\"context\": 5, \"horizon\": 10, \"data\"", "\"context\": 6, \"horizon\": 10, \"data\""),
-}
-
-
-def edited(file, old, new):
-    """Read the package's files, one of them with a change."""
-    assert old in recipes.read(file)
-    return lambda name: recipes.read(name).replace(old, new) if name == file else recipes.read(name)
-
-
-@pytest.mark.parametrize("recipe", EDITS)
-def test_a_change_of_the_code_is_noticed_until_the_number_is_raised_and_recorded(recipe):
-    recorded, current = recipes.now(), recipes.now()
-    current[recipe]["fingerprint"] = recipes.fingerprint(recipe, edited(*EDITS[recipe]))
-    (complaint,) = recipes.complaints(recorded, current)
-    assert complaint.startswith(f"{recipe}: the code that makes it changed") and "python -m tests.recipes" in complaint
-    current[recipe]["number"] += 1
-    (complaint,) = recipes.complaints(recorded, current)
-    assert "its number is new" in complaint
-    assert recipes.complaints(current, current) == []
-
-
-def test_comments_docstrings_layout_and_other_code_are_not_part_of_a_recipe():
-    same = recipes.fingerprint("episodes")
-    edits = [
-        ("cartpole.py", '"""Pushes left or right with equal chance."""', '"""Tosses a coin."""  # fair'),
-        ("cartpole.py", "burst_chance: float = 0.015", "burst_chance: float   =   0.0150"),
-        ("cartpole.py", "GRAVITY, FORCE = 9.8", "GRAVITY, FORCE = 1.6"),  # Gymnasium's own is what plays
-    ]
-    assert all(recipes.fingerprint("episodes", edited(*edit)) == same for edit in edits)
-
-
-def test_code_that_has_moved_away_is_noticed():
-    with pytest.raises(LookupError, match="cartpole.py no longer defines NoisyExpert"):
-        recipes.fingerprint("episodes", edited("cartpole.py", "class NoisyExpert", "class Renamed"))

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import random
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import textwrap
 import time
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ import safetensors.numpy
 
 from latent_dynamics import store
 
-KEY = {"settings": {"size": 3}, "seed": 0, "data": {"name": "mixed", "fingerprint": "aa"}, "recipe": 1}
+KEY = {"settings": {"size": 3}, "seed": 0, "data": {"name": "mixed", "source": "aa"}, "source": "a"}
 ARRAYS = {
     "frames": np.arange(600, dtype=np.uint8).reshape(6, 10, 10),
     "weights": np.linspace(-1, 1, 700, dtype=np.float32),
@@ -60,6 +62,10 @@ def assert_good(found, expected=ARRAYS):
         assert arrays[name].dtype == array.dtype and arrays[name].shape == array.shape
         np.testing.assert_array_equal(arrays[name], array)
     assert meta["history"] == [0.5, 0.25] and meta["shape"] == [1, 2] and meta["seconds"] >= 0
+
+
+def unfinished(cache):
+    return list((cache / store.WORK).glob("*.part"))
 
 
 def the_file():
@@ -106,7 +112,7 @@ def test_find_gives_nothing_before_the_artifact_after_and_never_makes(kind, cach
     assert_good(found)
     assert found[1] == made[1]
     before = sorted(cache.iterdir())
-    for other in (KEY | {"recipe": 2}, KEY | {"seed": 1}):
+    for other in (KEY | {"source": "b"}, KEY | {"seed": 1}):
         assert store.find("mixed", other, kind) is None and store.find("other", KEY, kind) is None
     assert sorted(cache.iterdir()) == before
 
@@ -117,7 +123,7 @@ def test_find_takes_no_damaged_file_and_leaves_it_to_who_can_make_it_again(kind)
     path, whole = the_file(), the_file().read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     store._memo.clear()
-    with no_warning():
+    with pytest.warns(store.ArtifactWarning, match=rf"{path.name} is damaged"):
         assert store.find("mixed", KEY, kind) is None
     assert path.read_bytes() == whole[: len(whole) // 2]
     with pytest.warns(store.ArtifactWarning, match="damaged"):
@@ -140,7 +146,7 @@ def test_truncated_at_any_length_is_noticed_and_remade(kind):
     make = Maker()
     fetch(make, kind)
     path, whole = the_file(), the_file().read_bytes()
-    lengths = {0, 1, 7, 8, 9, 40, 100, len(whole) // 2, len(whole) - 100, len(whole) - 1}
+    lengths = {100, 200, len(whole) // 2, len(whole) - 100, len(whole) - 1}
     for calls, length in enumerate(sorted(lengths), start=2):
         path.write_bytes(whole[:length])
         with pytest.warns(store.ArtifactWarning, match=rf"{path.name} is damaged .*Making it again"):
@@ -148,6 +154,18 @@ def test_truncated_at_any_length_is_noticed_and_remade(kind):
         assert make.calls == calls
         with no_warning():
             assert_good(fetch(make, kind))
+
+
+@kinds
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 40])
+def test_too_short_to_tell_whose_it_is_a_file_is_left_alone_and_the_run_goes_on(kind, length):
+    make = Maker()
+    fetch(make, kind)
+    path, short = the_file(), the_file().read_bytes()[:length]
+    path.write_bytes(short)
+    with pytest.warns(store.ArtifactWarning, match="is not a file of latent_dynamics"):
+        assert_good(fetch(make, kind))
+    assert path.read_bytes() == short
 
 
 @kinds
@@ -173,20 +191,23 @@ def test_a_flipped_bit_never_changes_what_is_read(kind):
 
 
 @kinds
-def test_foreign_file_is_noticed_and_remade(kind):
+def test_a_foreign_file_in_its_place_is_left_alone_and_the_run_goes_on_from_memory(kind):
     make = Maker()
     fetch(make, kind)
     path = the_file()
-    if kind == "npz":
-        np.savez(path, x=np.ones(3))
-    else:
-        path.write_bytes(safetensors.numpy.save({"x": np.ones(3)}))
-    with pytest.warns(store.ArtifactWarning, match="not a file of latent_dynamics"):
-        assert_good(fetch(make, kind))
-    path.write_text("<html>404</html>")
-    with pytest.warns(store.ArtifactWarning, match="damaged"):
-        assert_good(fetch(make, kind))
-    assert make.calls == 3
+    archive = io.BytesIO()
+    np.savez(archive, x=np.ones(3))
+    foreign = [b"<html>404</html>", safetensors.numpy.save({"x": np.ones(3)}), archive.getvalue()]
+    for content in foreign:
+        path.write_bytes(content)
+        with pytest.warns(store.ArtifactWarning) as said:
+            assert_good(fetch(make, kind))
+        assert f"{path} is not a file of latent_dynamics" in str(said[0].message)
+        assert "is left alone. This run goes on from memory" in str(said[1].message)
+        with no_warning():
+            assert_good(store.kept("mixed", KEY, make, kind))
+        assert path.read_bytes() == content
+    assert make.calls == 1 + len(foreign)
 
 
 @kinds
@@ -204,7 +225,7 @@ def test_another_artifact_under_this_name_is_noticed(kind):
 
 @kinds
 @pytest.mark.parametrize(
-    "newer", [{"recipe": 2}, {"data": {"name": "mixed", "fingerprint": "bb"}}], ids=["recipe", "data"]
+    "newer", [{"source": "b"}, {"data": {"name": "mixed", "source": "bb"}}], ids=["its own", "of its data"]
 )
 def test_stale_file_is_replaced_not_joined(kind, newer):
     fetch(Maker(), kind)
@@ -226,7 +247,11 @@ def test_object_arrays_are_refused_both_ways(cache):
         fetch(lambda: ({"x": np.array([{}], dtype=object)}, {}))
     make = Maker()
     fetch(make)
-    np.savez(the_file(), x=np.array([{}], dtype=object))
+    path, whole = the_file(), the_file().read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:  # one of ours, in which somebody hid a pickle
+        archive.writestr(f"{store.RECORD}.json", zipfile.ZipFile(io.BytesIO(whole)).read(f"{store.RECORD}.json"))
+        with archive.open("x.npy", "w") as file:
+            np.lib.format.write_array(file, np.array([{}], dtype=object))
     with pytest.warns(store.ArtifactWarning, match="damaged .*allow_pickle"):
         assert_good(fetch(make))
 
@@ -244,14 +269,6 @@ def test_the_folder_moves_with_the_environment(monkeypatch, tmp_path):
     assert store.folder() == tmp_path / "cache"
     monkeypatch.delenv("LATENT_DYNAMICS_CACHE")
     assert store.folder().is_absolute() and "latent_dynamics" in str(store.folder())
-
-
-def test_fingerprint_follows_the_content(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"a")
-    first = store.fingerprint(path)
-    path.write_bytes(b"b")
-    assert store.fingerprint(path) != first and len(first) == 64
 
 
 def test_no_folder_runs_from_memory(monkeypatch, tmp_path):
@@ -276,7 +293,7 @@ def test_full_or_read_only_disk_runs_from_memory(monkeypatch, cache, call, code)
         broken.setattr(store.os, call, fail)
         with pytest.warns(store.ArtifactWarning, match=f"{os.strerror(code)}.*LATENT_DYNAMICS_CACHE"):
             assert_good(fetch(make))
-    assert store.files() == [] and not list(cache.glob("*.part"))
+    assert store.files() == [] and not unfinished(cache)
     assert_good(store.kept("mixed", KEY, make, "npz"))
     assert make.calls == 1
 
@@ -361,7 +378,7 @@ def assert_survives(cache, log, finished, kind="safetensors"):
     begun = time.monotonic()
     finish(start(log, seed=1, kind=kind))  # the killed one again; a warning of the store would be an error there
     assert time.monotonic() - begun < 30
-    assert not list(cache.glob("*.part"))
+    assert not unfinished(cache)
     with no_warning():
         fetch(lambda: pytest.fail("a finished artifact was made again"), "safetensors", {"seed": 0}, "worker")
 
@@ -384,12 +401,12 @@ def test_kill_in_the_middle_of_writing(cache, tmp_path):
     worker = textwrap.dedent(WORKER).replace("arrays, meta", "store.os.fsync = lambda _: time.sleep(60)\narrays, meta")
     command = [sys.executable, "-c", worker, str(tmp_path / "log1"), "1", "safetensors", "0"]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    wait_for(lambda: list(cache.glob("*.part")))
+    wait_for(lambda: unfinished(cache))
     process.kill()
     process.wait()
-    assert store.files() == list(finished) and list(cache.glob("*.part"))
+    assert store.files() == list(finished) and unfinished(cache)
     finish(start(tmp_path / "log2", seed=2))  # whoever comes next sweeps what the dead run left
-    assert not list(cache.glob("*.part"))
+    assert not unfinished(cache)
     assert_survives(cache, tmp_path / "log1", finished)
 
 

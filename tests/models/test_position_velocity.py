@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics.data.collection import draw
 from latent_dynamics.judging.references import untrained
 from latent_dynamics.models import PositionVelocity
 from latent_dynamics.models.position_velocity import CONTEXT
-from latent_dynamics.models.training import Budget, seeded, train
+from latent_dynamics.models.training import seeded
+from latent_dynamics.world.rendering import draw
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,22 +31,8 @@ def scenes():
 def eyes(scenes):
     """An untrained PositionVelocity whose eyes were fitted to the first 240 scenes."""
     model = untrained(PositionVelocity)
-    with torch.no_grad():
-        model.fit_eyes(scenes[1][:240])
+    model.eyes.fit(scenes[1][:240])
     return model
-
-
-def test_the_eyes_give_two_numbers_in_which_position_and_angle_are_linear(eyes, scenes):
-    where, frames = scenes
-    with torch.no_grad():
-        codes = eyes.see(frames)
-    assert codes.shape == (360, 3) and (codes[:, 2] == 1).all()
-    torch.testing.assert_close(codes[:240, :2].std(0), torch.ones(2), rtol=0.1, atol=0)
-    torch.testing.assert_close(codes[:240, :2].mean(0), torch.zeros(2), rtol=0, atol=0.05)
-    inputs = np.c_[codes[:, :2].numpy(), np.ones(360)]
-    fit = np.linalg.lstsq(inputs[:240], where[:240], rcond=None)[0]
-    missed = where[240:] - inputs[240:] @ fit
-    assert (1 - missed.var(0) / where[240:].var(0) > 0.99).all()
 
 
 @pytest.mark.parametrize("side", [-1, 1])
@@ -141,6 +127,26 @@ def test_gains_are_learned_unless_they_are_to_stay_those_of_a_line():
     assert not fixed.gains.requires_grad and torch.equal(fixed.gains, PositionVelocity().gains)
 
 
+def test_without_its_filter_it_believes_the_last_reading_and_the_last_change():
+    model, q = untrained(lambda: PositionVelocity(filters=False)), torch.randn(8, 2)
+    beliefs = filtered(model, q)
+    torch.testing.assert_close(beliefs[:, :2], q, rtol=0, atol=1e-5)
+    torch.testing.assert_close(beliefs[1:, 2:4], q.diff(dim=0), rtol=0, atol=1e-5)
+    assert not model.gains.requires_grad
+    assert (filtered(untrained(PositionVelocity), q)[2:, :4] - beliefs[2:, :4]).abs().amin(1).min() > 1e-3
+
+
+def test_positions_of_the_autoencoder_are_its_latent_in_units_of_its_spread():
+    model = untrained(lambda: PositionVelocity(eyes="autoencoder", latent_size=3))
+    model.mean.copy_(torch.tensor([1.0, 2.0, 3.0]))
+    model.spread.copy_(torch.tensor([0.5, 1.0, 2.0]))
+    z = torch.randn(4, 3)
+    belief = model.begin(z)
+    torch.testing.assert_close(belief[:, :3], (z - model.mean) / model.spread)
+    torch.testing.assert_close(model.decode(belief), model.eyes.decode(z), rtol=1e-4, atol=1e-5)
+    assert (belief[:, 3:6] == 0).all() and model.state_size == belief.shape[1] == 6 + 15
+
+
 @pytest.mark.parametrize("at", [CONTEXT - 3, CONTEXT + 4], ids=["seen", "dreamt"])
 def test_a_frame_that_hides_something_teaches_nothing(at):
     model, rng = untrained(PositionVelocity), torch.Generator().manual_seed(0)
@@ -155,20 +161,6 @@ def test_a_frame_that_hides_something_teaches_nothing(at):
 
     assert loss(0, 5) == loss(0, 0)
     assert loss(1, 5) != loss(1, 0)
-
-
-def test_strips_draw_what_they_were_fitted_to(eyes, scenes):
-    model, frames = untrained(PositionVelocity), scenes[1]
-    model.load_state_dict(eyes.state_dict())
-    with torch.no_grad():
-        q = model.see(frames)[:, :2]
-    data, held_out = ((q[rows], frames[rows], torch.zeros(len(q[rows]))) for rows in (slice(240), slice(240, 360)))
-    train(model, model.picture_loss, data, held_out, Budget(6, 16, 2e-2), bar=False)
-    with torch.no_grad():
-        drawn = model.decode(torch.cat([q[240:], torch.zeros(120, model.state_size - 2)], 1))
-    mean_only = (frames[240:] - frames[:240].mean(0)).square().mean()
-    assert (drawn - frames[240:]).square().mean() < 0.15 * mean_only
-    assert (model.decode(torch.randn(5, model.state_size)) - 0.5).abs().max() <= 0.5
 
 
 @pytest.mark.parametrize("bad", [{"horizon": 0}, {"remembers": 1}])

@@ -1,6 +1,7 @@
 """Every rung of the ladder: what its state holds, what it learns from, and the one thing that it changes."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from latent_dynamics import artifacts, rollout, store
 from latent_dynamics.data.episodes import Episodes
 from latent_dynamics.judging.references import untrained
 from latent_dynamics.keeping.artifacts import LADDER
-from latent_dynamics.models import Autoencoder, MultiStep, NoiseRobust, Recurrent, TwoFrame
+from latent_dynamics.models import Autoencoder, BalanceEyes, MultiStep, NoiseRobust, Recurrent, TwoFrame, teaching
 from latent_dynamics.models.latent_world import code_windows
 from latent_dynamics.models.position_velocity import CONTEXT
 from latent_dynamics.models.training import seeded, train
@@ -24,7 +25,7 @@ SMALL = {  # settings that keep a rung small, and the size of its state then
     "multi_step": ({"latent_size": 3, "hidden": 16, "horizon": 3}, 6),
     "noise_robust": ({"latent_size": 3, "hidden": 16}, 6),
     "recurrent": ({"latent_size": 3, "hidden": 8, "memory": 5, "context": 2, "horizon": 3}, 11),
-    "best": ({"hidden": 4, "remembers": 6, "horizon": 3}, 10),
+    "position_velocity": ({"hidden": 4, "remembers": 6, "horizon": 3}, 10),
 }
 every_name = pytest.mark.parametrize("name", LADDER)
 
@@ -46,9 +47,11 @@ def rungs(splits):
     models = {name: awake(small(name)) for name in LADDER}
     frames = torch.from_numpy(splits[0].frames / np.float32(255))
     for model in models.values():
-        if hasattr(model, "autoencoder"):  # without training, all frames look nearly alike to it
+        if model.needs_eyes == "autoencoder":  # without training, all frames look nearly alike to it
             with torch.no_grad():
-                model.autoencoder.to_latent[-1].weight /= model.autoencoder.encode(frames).std()
+                model.eyes.to_latent[-1].weight /= model.eyes.encode(frames).std()
+        else:
+            model.eyes.fit(frames)
         next(iter(model.lessons(*splits)))
     return models
 
@@ -131,7 +134,7 @@ def test_a_push_enters_no_belief_before_the_frame_that_it_leads_to(name, rungs, 
     other[:, t] = 1 - other[:, t]
     before, after = seen(rungs[name], window), seen(rungs[name], (frames, other))
     assert torch.equal(before[:, : t + 1], after[:, : t + 1])
-    if name in ("recurrent", "best"):  # the others do not ask what was pushed to see what is
+    if name in ("recurrent", "position_velocity"):  # the others do not ask what was pushed to see what is
         assert ((before[:, t + 1] - after[:, t + 1]).abs().amax(-1) > 1e-5).all()
 
 
@@ -145,22 +148,37 @@ def test_no_rung_learns_from_true_states(rung, splits):
 @pytest.fixture
 def train_shortly(monkeypatch, tmp_path, splits):
     """A function that trains a small rung by the package's own recipe, on a few episodes, for one epoch."""
-    parts, eyes = dict(zip(("train", "validation"), splits)), untrained(lambda: Autoencoder(3))
-    monkeypatch.setattr(artifacts, "load_episodes", lambda name, split: parts[split])
-    monkeypatch.setattr(artifacts, "load_autoencoder", lambda settings, seed: (eyes, {}, 0.0))
+    eyes = {"balance": awake(untrained(BalanceEyes))}
+    eyes["balance"].fit(torch.from_numpy(splits[0].frames / np.float32(255)))
+    eyes["autoencoder"] = untrained(lambda: Autoencoder(3))
+
+    class Ready:
+        """Eyes that were trained before."""
+
+        def __init__(self, kind, *_):
+            self.key, self.load = {"kind": kind}, lambda: None
+            self.arrays = {f"weights/{name}": part.numpy() for name, part in eyes[kind].state_dict().items()}
+
+        def copies(self):
+            yield self.arrays, {}
+
+    whole = SimpleNamespace(split=dict(zip(("train", "validation"), splits)).get)
+    monkeypatch.setattr(artifacts._Eyes, "of", Ready)
+    monkeypatch.setattr(artifacts, "load_episodes", lambda name, seed: whole)
     monkeypatch.setattr(
-        artifacts, "train",
-        lambda model, loss, data, validation, budget, seed, label: train(
+        teaching, "train",
+        lambda model, loss, data, validation, budget, seed, label, after_step: train(
             model, loss, tuple(part[:150] for part in data), tuple(part[:40] for part in validation),
             replace(budget, epochs=1), seed, label, bar=False,
         ),
     )  # fmt: skip
     folders = (str(tmp_path / str(number)) for number in range(9))
 
-    def make(name, seed):
+    def make(name, seed, **settings):
         monkeypatch.setenv("LATENT_DYNAMICS_CACHE", next(folders))  # each time anew
         torch.rand(len(store.loaded()) + 1)  # what was drawn before must not matter
-        return artifacts.load_model(name, seed=seed, shipped=False, **SMALL[name][0]), eyes
+        model = artifacts.load_model(name, seed=seed, shipped=False, **SMALL[name][0] | settings)
+        return model, eyes[model.needs_eyes]
 
     return make
 
@@ -172,10 +190,19 @@ def test_training_repeats_itself_to_the_bit_and_leaves_the_eyes_alone(name, trai
     assert all(torch.equal(weights[part], again.state_dict()[part]) for part in weights)
     assert all(np.array_equal(curve, again.history[term]) for term, curve in one.history.items())
     assert any(not torch.equal(weights[part], other.state_dict()[part]) for part in weights)
-    assert any(not torch.equal(weights[part], start[part]) for part in weights if not part.startswith("autoencoder"))
-    if hasattr(one, "autoencoder"):
-        assert all(torch.equal(one.autoencoder.state_dict()[part], value) for part, value in eyes.state_dict().items())
+    assert any(not torch.equal(weights[part], start[part]) for part in weights if not part.startswith("eyes."))
+    assert all(torch.equal(weights[f"eyes.{part}"], value) for part, value in eyes.state_dict().items())
     assert all(len(curve) == 1 and np.isfinite(curve).all() for curve in one.history.values())
+
+
+@pytest.mark.parametrize("name,other", [("recurrent", "balance"), ("best", "autoencoder")])
+def test_a_rung_that_asks_for_other_eyes_is_handed_those(name, other, train_shortly):
+    settings = {"eyes": other} | ({"latent_size": 3} if other == "autoencoder" else {})
+    model, eyes = train_shortly(name, 3, **settings)
+    assert model.needs_eyes == other and all(len(curve) == 1 for curve in model.history.values())
+    assert all(torch.equal(model.eyes.state_dict()[part], value) for part, value in eyes.state_dict().items())
+    keys = [artifacts.model_key(name, 3, **more)["eyes"] for more in ({}, settings)]
+    assert keys[0] != keys[1]
 
 
 # Windows of codes
@@ -195,28 +222,32 @@ def toy():
 
 @pytest.mark.parametrize("steps,count", [(1, 15), (2, 11), (3, 7), (6, 1)])
 def test_windows_of_codes_never_cross_from_one_episode_into_the_next(toy, steps, count):
-    codes, actions, terminated = code_windows(toy, torch.arange(19.0)[:, None], steps)  # a code is its frame's number
-    assert codes.shape == (count, steps + 1, 1) and actions.shape == terminated.shape == (count, steps)
+    codes, actions, there = code_windows(toy, torch.arange(19.0)[:, None], steps)  # a code is its frame's number
+    assert codes.shape == (count, steps + 1, 1) and actions.shape == there.shape == (count, steps)
     frames = codes[..., 0].long()
-    assert (frames.diff(dim=1) == 1).all() and frames[:, 0].unique().numel() == count
+    assert (frames.diff(dim=1) == 1).all() and frames[:, 0].unique().numel() == count and (there == 1).all()
     episode = torch.from_numpy(toy.episode_of_frame)[frames]
     assert (episode == episode[:, :1]).all()
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_a_window_has_the_push_taken_at_each_frame_and_the_end_that_it_led_to(toy, steps):
-    codes, actions, terminated = code_windows(toy, torch.arange(19.0)[:, None], steps)
+@pytest.mark.parametrize("steps,least", [(1, 1), (3, 3), (3, 1), (6, 2), (9, 4)])
+def test_a_window_has_the_push_taken_at_each_frame_and_says_where_its_episode_was_over(toy, steps, least):
+    codes, actions, there = code_windows(toy, torch.arange(19.0)[:, None], steps, least=least)
     taken = dict(zip(toy.before.tolist(), toy.actions.tolist()))  # by frame
-    last = {4 - 1, 11 - 1, 14 - 1, 19 - 1}  # the last frame of each episode
-    for frames, pushes, ends in zip(codes[..., 0].tolist(), actions.tolist(), terminated.tolist()):
-        assert pushes == [taken[frame] for frame in frames[:-1]]
-        assert ends == [float(frame in last) for frame in frames[1:]]
+    last = [3, 10, 13, 18]  # the last frame of each episode
+    begins = [frame for frame in range(19) if min(end for end in last if end >= frame) - frame >= least]
+    assert codes[:, 0, 0].tolist() == begins
+    for frames, pushes, kept in zip(codes[..., 0].long().tolist(), actions.tolist(), there.bool().tolist()):
+        end = min(end for end in last if end >= frames[0])
+        assert frames == [min(frames[0] + t, end) for t in range(steps + 1)]
+        assert kept == [frames[0] + t < end for t in range(steps)]
+        assert [push for push, there in zip(pushes, kept) if there] == [taken[f] for f in frames[:-1] if f < end]
 
 
 @pytest.mark.parametrize("name", [name for name in LADDER if name != "autoencoder_mlp"])  # it learns transitions
 def test_training_windows_hold_what_is_seen_and_what_is_dreamt(name, rungs, splits):
     model = rungs[name]
-    seen_first = CONTEXT if name == "best" else model.context
+    seen_first = CONTEXT if name == "position_velocity" else model.context
     codes, actions, *_ = next(iter(model.lessons(*splits))).data
     assert codes.shape[1] - 1 == actions.shape[1] == seen_first + model.horizon
 
@@ -234,11 +265,10 @@ def scaled_like_latents(model, z):
 
 @pytest.fixture(scope="module")
 def latents():
-    """Made-up latents (400, 7, 3) that change by very different steps, pushes (400, 6), and where it ended."""
+    """Made-up latents (400, 7, 3) that change by very different steps, pushes (400, 6), all of them there."""
     rng = torch.Generator().manual_seed(0)
     z = (torch.randn(400, 7, 3, generator=rng) * torch.tensor([0.01, 1.0, 50.0])).cumsum(1)
-    ends = (torch.rand(400, 6, generator=rng) < 0.1).float()
-    return z, torch.randint(0, 2, (400, 6), generator=rng), ends
+    return z, torch.randint(0, 2, (400, 6), generator=rng), torch.ones(400, 6)
 
 
 def test_the_first_belief_has_seen_no_change_and_later_ones_the_change_between_two_codes(rungs, window):
@@ -271,31 +301,45 @@ def test_a_network_that_is_not_shown_the_change_does_not_depend_on_it(latents, s
 
 
 def test_one_step_of_multi_step_is_the_loss_of_two_frame(latents):
-    z, actions, ends = latents
+    z, actions, there = latents
     parent, child = TwoFrame(3, 16), MultiStep(horizon=1, latent_size=3, hidden=16)
     child.load_state_dict(scaled_like_latents(parent, z).state_dict())
     steps = parent.context + 1
-    batch = z[:, : steps + 1], actions[:, :steps], ends[:, :steps]
+    batch = z[:, : steps + 1], actions[:, :steps], there[:, :steps]
     ours, theirs = child.eval().loss(*batch), parent.eval().loss(*batch)
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[term], theirs[term]) for term in ours)
 
 
 @pytest.mark.parametrize("name", ["two_frame", "multi_step", "noise_robust", "recurrent"])
 def test_the_loss_of_a_dream_is_the_mean_square_over_steps_from_the_models_own_states(name, latents):
-    z, actions, ends = latents
+    z, actions, there = latents
     model = scaled_like_latents(small(name), z)
-    terms, belief = model.loss(z, actions, ends), model.begin(z[:, 0])
+    loss, belief = model.loss(z, actions, there)["loss"], model.begin(z[:, 0])
     for t in range(model.context):
         belief = model.update(belief, actions[:, t], z[:, t + 1])
     dreamt = model.imagine(belief, actions[:, model.context :])[..., :3]
     expected = ((dreamt - z[:, model.context + 1 :]) / model.change_spread).square().mean()
-    torch.testing.assert_close(terms["dream"], expected)
-    torch.testing.assert_close(terms["loss"], terms["dream"] + terms["goes on"])
+    torch.testing.assert_close(loss, expected)
+
+
+@pytest.mark.parametrize("name", ["two_frame", "multi_step", "noise_robust", "recurrent"])
+def test_what_fills_a_window_after_its_end_teaches_nothing(name, latents):
+    z, actions, there = (part[:9].clone() for part in latents)
+    model = scaled_like_latents(small(name).eval(), latents[0])
+    there[:4, 3:] = 0  # these end after the third step
+    filled, other = z.clone(), actions.clone()
+    filled[:4, 4:], other[:4, 3:] = 7.0, 1 - actions[:4, 3:]
+    right, same = model.loss(z, actions, there), model.loss(filled, other, there)
+    believed = model.loss(filled, other, torch.ones(9, 6))
+    assert torch.equal(right["loss"], same["loss"]) and right["loss"] != believed["loss"]
+    errors = [model.loss(z[rows], actions[rows], there[rows])["loss"] for rows in (slice(0, 4), slice(4, 9))]
+    counts = torch.tensor([4 * max(0, 3 - model.context), 5 * (6 - model.context)])  # each dreamt step counts alike
+    torch.testing.assert_close(right["loss"], (torch.stack(errors) * counts).sum() / counts.sum())
 
 
 @pytest.mark.parametrize("name", ["multi_step", "recurrent"])
 def test_the_gradient_of_a_late_error_reaches_the_first_step_of_a_dream(name, latents, monkeypatch):
-    z, actions, ends = (part[:5] for part in latents)
+    z, actions, there = (part[:5] for part in latents)
     model, states = scaled_like_latents(small(name), latents[0]), []
     step = model.step
 
@@ -305,7 +349,7 @@ def test_the_gradient_of_a_late_error_reaches_the_first_step_of_a_dream(name, la
         return states[-1]
 
     monkeypatch.setattr(model, "step", remember)
-    dream = model.loss(z, actions, ends)["dream"]
+    dream = model.loss(z, actions, there)["loss"]
     first, last = states[0], states[-1]
     assert len(states) == 6 - model.context
     late_error = ((last[:, :3] - z[:, 6]) / model.change_spread).square().mean()
@@ -338,22 +382,22 @@ class Spy(NoiseRobust):
 
 @pytest.mark.parametrize("noise", [0.1, 0.3, 3.0])
 def test_noise_is_added_in_training_in_units_of_a_steps_change_and_the_target_stays_clean(latents, noise):
-    z, actions, ends = (part[:, :n] for part, n in zip(latents, (3, 2, 2)))
+    z, actions, there = (part[:, :n] for part, n in zip(latents, (3, 2, 2)))
     spy = scaled_like_latents(Spy(noise=noise, latent_size=3), z)
     spy.truth = z[:, 2]
     with seeded(0):
-        terms = spy.train().loss(z, actions, ends)
+        terms = spy.train().loss(z, actions, there)
     added = (torch.stack(spy.shown, 1) - z[:, :2]) / spy.change_spread  # (400, 2, 3)
     torch.testing.assert_close(added.std((0, 1)), torch.full((3,), noise), rtol=0.1, atol=0)
     assert abs(added.mean()) < 0.15 * noise and len(added.unique()) > 2000  # every number has its own
-    assert terms["dream"] == 0
+    assert terms["loss"] == 0
 
 
 def test_noise_is_not_added_outside_training_nor_where_none_is_asked_for(latents):
-    z, actions, ends = (part[:, :n] for part, n in zip(latents, (3, 2, 2)))
+    z, actions, there = (part[:, :n] for part, n in zip(latents, (3, 2, 2)))
     for model in (Spy(noise=0.3, latent_size=3).eval(), Spy(noise=0.0, latent_size=3).train()):
         model.truth = z[:, 2]
-        model.loss(z, actions, ends)
+        model.loss(z, actions, there)
         assert torch.equal(torch.stack(model.shown, 1), z[:, :2])
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from latent_dynamics.showing.widgets.crop_explorer.crop_explorer import CropExplorer, crop_facts
-from latent_dynamics.world.cartpole import Screen
 from latent_dynamics.world.preprocessing import DEFAULT, RAW, View, to_bytes
+from latent_dynamics.world.rendering import Screen
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from latent_dynamics.showing.widgets.ladder_figure.ladder_figure import (
     doubling_steps,
     ladder_table,
 )
-from latent_dynamics.world.cartpole import growth_rate
+from latent_dynamics.world.worlds import CARTPOLE
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_step_beyond_the_shorter_protocol_shows_its_last(figure):
 
 
 def test_errors_double_in_the_steps_that_physics_says(figure):
-    assert figure.doubling == doubling_steps() == pytest.approx(np.log(2) / growth_rate(), abs=1e-3)
+    assert figure.doubling == doubling_steps() == pytest.approx(np.log(2) / CARTPOLE.growth_rate(), abs=1e-3)
     assert LadderFigure(ladder(1), doubling=7).doubling == 7
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics.data.collection import draw
 from latent_dynamics.keeping.artifacts import frames_of, load_episodes, load_model
 from latent_dynamics.showing.widgets.latent_explorer.latent_explorer import LatentExplorer
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import read
+from latent_dynamics.world.rendering import draw
 
 STATES = np.array([[0.0, 0, 0.004, 0], [-0.6, 0, -0.05, 0]])
 

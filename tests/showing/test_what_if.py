@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics.data.collection import draw
 from latent_dynamics.keeping.artifacts import load_model
 from latent_dynamics.showing.widgets.what_if.what_if import WhatIf
-from latent_dynamics.world.cartpole import simulate
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, read
+from latent_dynamics.world.rendering import draw
+from latent_dynamics.world.worlds import CARTPOLE
 
 STATES = np.array([[0.0, 0, 0.01, 0], [0.4, 0.2, 0.15, 0.9], [-0.3, 0, -0.02, -0.2]])
 
@@ -43,7 +43,7 @@ def test_the_futures_are_those_of_simulate_and_imagine(model, fan):
     fan.start, fan.plan = 2, 1
     pushes, states = torch.tensor(fan.plans[1][1:]), torch.from_numpy(STATES[[2, 2]])
     futures = fan.futures()
-    true = degrees(simulate(states, pushes)[..., 2]).numpy()
+    true = degrees(CARTPOLE.simulate(states, pushes)[..., 2]).numpy()
     belief = model.observe(torch.from_numpy(from_bytes(draw(STATES[[2, 2]])))[:, None], pushes[:, :0])
     with torch.no_grad():
         seen = read(model.decode(model.imagine(belief, pushes)))

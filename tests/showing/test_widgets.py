@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from latent_dynamics import drift, references
-from latent_dynamics.data.collection import draw
 from latent_dynamics.models.world_model import WorldModel
 from latent_dynamics.showing.widgets import RolloutPlayer, show
 from latent_dynamics.showing.widgets.sprite import WIDEST, pack_films, pack_frames, unpack_films, unpack_frames
 from latent_dynamics.world.reader import degrees, read
+from latent_dynamics.world.rendering import draw
 
 ROUNDED = 0.5 / 63 + 0.5 / 255 + 1e-6  # a sprite's grey levels
 E, N, H, W = 2, 6, 8, 10

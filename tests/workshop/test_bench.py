@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-import latent_dynamics.__main__ as command
+import latent_dynamics.workshop.commands as command
 from latent_dynamics import bench, page_bench, store
 
 HURRY = bench.Effort(seconds=0.01, steps=50, horizon=3, batch=4, moves=3)
@@ -18,8 +18,10 @@ def report(tmp_path_factory, untrained_model):
     folder = tmp_path_factory.mktemp("bench")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENT_DYNAMICS_CACHE", str(folder / "cache"))
-        store.kept("bench-model", {"recipe": 1}, lambda: ({"x": np.zeros(1)}, {}), "npz")
-        (folder / "cache" / "damaged.0123456789.npz").write_bytes(b"not a zip")
+        store.kept("bench-model", {"seed": 1}, lambda: ({"x": np.zeros(1)}, {}), "npz")
+        store.kept("damaged", {}, lambda: ({"x": np.zeros(99)}, {}), "npz")
+        (damaged,) = (path for path in store.files() if path.name.startswith("damaged"))
+        damaged.write_bytes(damaged.read_bytes()[:-20])
         return bench.measure(untrained_model, folder, {"chapter": 2.0, "other": 3.0}, HURRY)
 
 

@@ -7,7 +7,7 @@ import nbformat
 import numpy as np
 import pytest
 
-import latent_dynamics.__main__ as command
+import latent_dynamics.workshop.commands as command
 from latent_dynamics import store
 
 SETTINGS = {
@@ -44,7 +44,7 @@ def executions(root):
 
 def keep(value):
     store._memo.clear()
-    store.kept("model", {"recipe": 1}, lambda: ({"x": np.array(value)}, {}), "npz")
+    store.kept("model", {"seed": 1}, lambda: ({"x": np.array(value)}, {}), "npz")
 
 
 def test_only_what_changed_is_redone(small_book, capfd):
@@ -57,11 +57,17 @@ def test_only_what_changed_is_redone(small_book, capfd):
     assert command.book(root=small_book) == 0
     assert executions(small_book) == 1 and "(as before)" in capfd.readouterr().out
 
+    (small_book / "latent_dynamics" / "__init__.py").write_text('"""Says more."""\n\nanswer  =  1  # now\n')
+    assert command.book(root=small_book) == 0
+    assert executions(small_book) == 1, "comments and layout change no output"
+    capfd.readouterr()
+
     (small_book / "latent_dynamics" / "widget.js").write_text("// new")
     assert command.book(root=small_book) == 0
     assert executions(small_book) == 2 and "the helper package changed" in capfd.readouterr().out
 
-    store.files()[0].write_bytes(b"other weights")
+    path = store.files()[0]
+    path.write_bytes(path.read_bytes() + b"other weights")
     assert command.book(root=small_book) == 0
     assert executions(small_book) == 3 and "model." in capfd.readouterr().out
 
@@ -92,10 +98,29 @@ def test_every_reason_to_distrust_the_outputs(small_book):
     (small_book / "latent_dynamics" / "__pycache__").mkdir()
     (small_book / "latent_dynamics" / "__pycache__" / "x.pyc").touch()
     assert reason(small_book) is None
+    figures = small_book / "latent_dynamics" / "keeping" / "shipped" / "figures" / "rungs-best-seed0.json"
+    figures.parent.mkdir(parents=True)
+    for text in ("{}", "[]"):
+        figures.write_text(text)
+        assert text == "{}" or "rungs-best-seed0.json" in reason(small_book)
+        command.Stamp(small_book).write("built")
     shutil.rmtree(store.folder())
     assert "changed or missing" in reason(small_book)
     (small_book / "_build" / ".latent_dynamics.json").write_text("{")
     assert "nothing tells" in reason(small_book)
+
+
+def test_a_comment_counts_where_a_notebook_shows_it(small_book):
+    package = small_book / "latent_dynamics"
+    (small_book / "book").mkdir()
+    (small_book / "book" / "page.ipynb").write_text("source(ld.models.Shown.step)")
+    seen = []
+    for comment in ("# one", "# two"):
+        for name in ("Shown", "Hidden"):
+            for written in ("# one", comment):
+                (package / f"{name}.py").write_text(f"class {name}:\n    {written}\n    step = 1\n")
+                seen.append(command._fingerprint_of_package(small_book))
+    assert seen[5] != seen[4] and seen[7] == seen[6]
 
 
 def run_tests(monkeypatch, failing):
@@ -145,4 +170,4 @@ def test_clean_touches_only_what_is_ours(tmp_path, monkeypatch, capsys):
     assert [path.name for path in (tmp_path / "_build").iterdir()] == ["training"], "an unfinished training stays"
     assert command.main(["clean", "--artifacts"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
-    assert "Removing 1 data sets and models" in capsys.readouterr().out
+    assert "Removed 1 data sets and models" in capsys.readouterr().out

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from latent_dynamics import cartpole
-from latent_dynamics.world.cartpole import NoisyExpert, RandomPolicy
+from latent_dynamics.world.policies import NoisyExpert, RandomPolicy
+from latent_dynamics.world.worlds import CARTPOLE
 
 
 def gymnasium_step(env, state, action):
@@ -48,7 +49,7 @@ def test_a_step_from_each_state_of_played_episodes_is_gymnasiums_step(env, mixed
 def test_simulating_the_recorded_actions_gives_the_recorded_states(mixed_episodes):
     for number in range(len(mixed_episodes)):
         episode = mixed_episodes[number]
-        path = cartpole.simulate(torch.from_numpy(episode.states[:1]), torch.from_numpy(episode.actions[None]))
+        path = CARTPOLE.simulate(torch.from_numpy(episode.states[:1]), torch.from_numpy(episode.actions[None]))
         early = slice(0, 60)  # rounding grows like every other error
         np.testing.assert_allclose(path[0, early], episode.states[1:][early], rtol=0, atol=1e-11)
 
@@ -60,7 +61,7 @@ def test_physics_stays_in_float64_even_from_float32_states():
 def test_the_jacobian_is_the_slope_of_a_step():
     states = torch.from_numpy(some_states(20))
     actions = torch.arange(20) % 2
-    ours, h = cartpole.jacobian(states, actions), 1e-6
+    ours, h = CARTPOLE.jacobian(states, actions), 1e-6
     for column in range(4):
         nudge = h * torch.eye(4, dtype=torch.float64)[column]
         slope = (cartpole.step(states + nudge, actions) - cartpole.step(states - nudge, actions)) / (2 * h)
@@ -68,8 +69,8 @@ def test_the_jacobian_is_the_slope_of_a_step():
 
 
 def test_an_error_of_the_upright_pole_doubles_every_nine_steps():
-    assert cartpole.growth_rate() == pytest.approx(0.0764, abs=1e-4)
-    assert math.log(2) / cartpole.growth_rate() == pytest.approx(9.1, abs=0.05)
+    assert CARTPOLE.growth_rate() == pytest.approx(0.0764, abs=1e-4)
+    assert math.log(2) / CARTPOLE.growth_rate() == pytest.approx(9.1, abs=0.05)
 
 
 def test_the_growth_rate_is_what_two_nearby_poles_show():
@@ -78,7 +79,7 @@ def test_the_growth_rate_is_what_two_nearby_poles_show():
     for _ in range(120):  # one is balanced, the other is pushed as if it were the first
         poles = cartpole.step(poles, cartpole.sign_theta_and_velocity(poles[:1]).expand(2))
         apart.append(abs(float(poles[1, 2] - poles[0, 2])))
-    assert math.log(apart[110] / apart[60]) / 50 == pytest.approx(cartpole.growth_rate(), rel=0.02)
+    assert math.log(apart[110] / apart[60]) / 50 == pytest.approx(CARTPOLE.growth_rate(), rel=0.02)
 
 
 def test_an_episode_ends_where_gymnasium_ends_it(env):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import latent_dynamics as ld
-from latent_dynamics.world.cartpole import Screen
 from latent_dynamics.world.preprocessing import (
     COLOUR,
     DEFAULT,
@@ -15,6 +14,7 @@ from latent_dynamics.world.preprocessing import (
     from_bytes,
     to_bytes,
 )
+from latent_dynamics.world.rendering import Screen
 
 VIEWS = {"gray": DEFAULT, "colour": COLOUR, "raw": RAW}
 views = pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)

@@ -204,19 +204,25 @@ export const unitFrame = (bytes) => Float32Array.from(bytes, (byte) => byte / 25
 
 // The reader of angles, by the ink alone.
 
+const CART_WIDTH = 51 / 6; // columns
+const POLE_WIDTH = 12 / 6;
+const LEAST_SHOWN = 0.4; // share of the pole or the cart that the picture must show
+
 /**
  * Reads a frame of 3200 values in [0, 1]: { x in metres, theta in radians, valid }. `valid` is false where ink is missing,
- * doubled or smeared: beyond the limits { ink, smear, cart_ink } of real frames, [low, high] each, widened by `slack`.
+ * doubled or smeared: beyond the limits { ink, smear, cart_ink } of real frames, [low, high] each, widened by `slack`; and
+ * where the picture's edge leaves too little of pole or cart.
  */
 function readFrame(frame, limits, slack = 1.5) {
   const ink = new Float64Array(frame).map((value) => (1 - value > 0.02 ? 1 - value : 0)); // less is a decoder's haze
   const pole = measurePole(ink);
-  const cart = measureRows(ink, 29, 31);
+  const cart = measureCart(ink);
   const within = (amount, [low, high]) => amount > low / slack && amount < high * slack;
   return {
-    x: (cart.centre - 50) * 6 / PIXELS_PER_METRE,
+    x: (cart.middle - 50) * 6 / PIXELS_PER_METRE,
     theta: Math.atan(pole.slope),
-    valid: within(pole.ink, limits.ink) && within(cart.ink, limits.cart_ink) && pole.smear < limits.smear[1] * slack,
+    valid: within(pole.ink, limits.ink) && within(cart.ink, limits.cart_ink) && pole.smear < limits.smear[1] * slack
+      && Math.min(pole.shown, cart.shown) > LEAST_SHOWN,
   };
 }
 
@@ -230,23 +236,35 @@ function measureRows(ink, from, to) {
   return { ink: sum, centre: moment / Math.max(sum, 1e-9) };
 }
 
+/** The cart's middle, the ink that it would have were it whole, and which share of it the picture shows. */
+function measureCart(ink) {
+  const { ink: seen, centre } = measureRows(ink, 29, 31);
+  // What is left of a cart cut off at the edge balances half-way between its inner end and the edge.
+  const middle = centre + Math.max(0, centre - (100 - CART_WIDTH / 2)) - Math.max(0, CART_WIDTH / 2 - centre);
+  const shown = (Math.min(100, middle + CART_WIDTH / 2) - Math.max(0, middle - CART_WIDTH / 2)) / CART_WIDTH;
+  return { middle, shown, ink: seen / Math.max(shown, LEAST_SHOWN) };
+}
+
 /** The weighted straight line through the balance points of the pole's 24 rows, and how far the ink lies from it. */
 function measurePole(ink) {
   const up = (row) => (400 - AXLE - 160 - (row + 0.5) * 5) / 6; // above the axle, in columns
-  const rows = Array.from({ length: 24 }, (_, row) => ({ up: up(row), ...measureRows(ink, row, row + 1) }));
+  const isWhole = (column) => column >= POLE_WIDTH / 2 && column <= 100 - POLE_WIDTH / 2;
+  const all = Array.from({ length: 24 }, (_, row) => ({ row, up: up(row), ...measureRows(ink, row, row + 1) }));
+  const rows = all.filter((row) => isWhole(row.centre)); // one cut off at the edge balances elsewhere
   const sum = (value) => rows.reduce((total, row) => total + row.ink * value(row), 0);
-  const all = sum(() => 1);
-  const total = Math.max(all, 1e-9);
+  const seen = sum(() => 1);
+  const total = Math.max(seen, 1e-9);
   const middle = { up: sum((row) => row.up) / total, centre: sum((row) => row.centre) / total };
   const slope = sum((row) => (row.up - middle.up) * (row.centre - middle.centre))
     / Math.max(sum((row) => (row.up - middle.up) ** 2), 1e-9);
+  const line = (row) => middle.centre + slope * (row.up - middle.up);
+  const shown = all.filter((row) => isWhole(line(row))).length / 24;
 
   let spread = 0;
-  for (let i = 0; i < 2400; i++) {
-    const line = middle.centre + slope * (up(Math.floor(i / 100)) - middle.up);
-    spread += ink[i] * (i % 100 + 0.5 - line) ** 2;
+  for (const row of rows) {
+    for (let column = 0; column < 100; column++) spread += ink[100 * row.row + column] * (column + 0.5 - line(row)) ** 2;
   }
-  return { ink: all, slope, smear: Math.sqrt(spread / total) };
+  return { ink: seen / Math.max(shown, LEAST_SHOWN), slope, smear: Math.sqrt(spread / total), shown };
 }
 
 // For the eye.

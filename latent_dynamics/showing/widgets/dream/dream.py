@@ -9,10 +9,10 @@ import numpy as np
 import torch
 import traitlets as t
 
-from latent_dynamics.data.collection import draw
 from latent_dynamics.world.cartpole import fallen, sign_theta_and_velocity, step
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, read
+from latent_dynamics.world.rendering import draw
 
 from ...page.base import BookWidget
 from ...page.bundle import bundle, styles

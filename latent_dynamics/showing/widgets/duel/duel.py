@@ -12,10 +12,10 @@ import torch
 import traitlets as t
 from matplotlib.figure import Figure
 
-from latent_dynamics.acting.controllers import TIME_LIMIT
-from latent_dynamics.data.collection import draw
 from latent_dynamics.world.cartpole import fallen, step
 from latent_dynamics.world.preprocessing import from_bytes
+from latent_dynamics.world.rendering import draw
+from latent_dynamics.world.worlds import CARTPOLE
 
 from ...page.base import BookWidget, noscript_figure
 from ...page.bundle import bundle, styles
@@ -46,7 +46,7 @@ class Duel(BookWidget):
     states = t.List(help="S true states").tag(sync=True)
     labels = t.List(t.Unicode(), help="what the list of starts shows").tag(sync=True)
     title = t.Unicode().tag(sync=True)
-    limit = t.Int(TIME_LIMIT, help="steps after which a game ends").tag(sync=True)
+    limit = t.Int(CARTPOLE.time_limit, help="steps after which a game ends").tag(sync=True)
     rule = t.Unicode(help="the rule that both imitate").tag(sync=True)
     start = t.Int(help="start, from 0").tag(sync=True)
     step = t.Int(-1, help="step shown; -1 is where the first one falls").tag(sync=True)

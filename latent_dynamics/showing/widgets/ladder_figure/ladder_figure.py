@@ -11,7 +11,7 @@ import numpy as np
 import traitlets as t
 from matplotlib.figure import Figure
 
-from latent_dynamics.world.cartpole import growth_rate
+from latent_dynamics.world.worlds import CARTPOLE
 
 from ...page.base import BookWidget, still_figure
 from ...page.bundle import bundle, styles
@@ -422,7 +422,7 @@ def _checked_doubling(doubling):
 
 def doubling_steps():
     """Return in how many steps the physics of the upright pole doubles an error: about 9.1."""
-    return round(float(np.log(2)) / growth_rate(), 3)
+    return round(float(np.log(2)) / CARTPOLE.growth_rate(), 3)
 
 
 def told(metric, spread):

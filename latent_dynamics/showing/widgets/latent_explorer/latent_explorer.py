@@ -12,9 +12,9 @@ import torch
 import traitlets as t
 from matplotlib.figure import Figure
 
-from latent_dynamics.data.collection import draw
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, measure, read
+from latent_dynamics.world.rendering import draw
 
 from ...page.base import BookWidget, noscript_figure
 from ...page.bundle import bundle, styles

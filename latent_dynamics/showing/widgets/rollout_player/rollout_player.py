@@ -13,7 +13,6 @@ import torch
 import traitlets as t
 
 from latent_dynamics.judging import references, rollout
-from latent_dynamics.world.cartpole import fallen
 from latent_dynamics.world.reader import degrees, read
 
 from ...page.base import BookWidget, unnoticed
@@ -134,7 +133,7 @@ class RolloutPlayer(BookWidget):
         predicted = {what: {name: run[what] for name, run in runs.items()} for what in PREDICTED}
         return cls(
             true=windows.frames[:, windows.context + 1 :].numpy(),
-            theta_true=degrees(windows.states[:, 1:, 2]).numpy(),
+            theta_true=degrees(windows.world.entry(windows.states[:, 1:], "theta")).numpy(),
             **(predicted if several else {what: given[""] for what, given in predicted.items()}),
             labels=labels, lengths=np.maximum(1, windows.alive.sum(1).numpy()), **settings,
         )  # fmt: skip
@@ -213,9 +212,10 @@ def _run(model, windows, name):
 
 def _exact_physics(windows):
     """Where exact physics from the context frames has cart and pole, (2, E, N), until it lets the pole fall."""
-    states = rollout.free(references.ExactPhysics(), windows.frames, windows.all_actions, windows.context)
-    where = np.stack([states[..., 0].numpy(), degrees(states[..., 2]).numpy()])
-    where[:, fallen(states).cumsum(1).bool().numpy()] = np.nan
+    world, actions = windows.world, windows.all_actions
+    states = rollout.free(references.ExactPhysics(world=world), windows.frames, actions, windows.context)
+    where = np.stack([world.entry(states, "x").numpy(), degrees(world.entry(states, "theta")).numpy()])
+    where[:, world.fallen(states).cumsum(1).bool().numpy()] = np.nan
     return where
 
 

@@ -9,10 +9,11 @@ import torch
 import traitlets as t
 from matplotlib.figure import Figure
 
-from latent_dynamics.data.collection import draw
-from latent_dynamics.world.cartpole import fallen, simulate
+from latent_dynamics.world.cartpole import fallen
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, read
+from latent_dynamics.world.rendering import draw
+from latent_dynamics.world.worlds import CARTPOLE
 
 from ...page.base import BookWidget, still_figure, unnoticed
 from ...page.bundle import bundle, styles
@@ -110,7 +111,7 @@ class WhatIf(BookWidget):
         return torch.tensor([self.states[self.start]] * 2, dtype=torch.float64)  # (2, 4)
 
     def _true_states(self):
-        return torch.cat([self._begin()[:, None], simulate(self._begin(), self._pushes())], 1)  # (2, N + 1, 4)
+        return torch.cat([self._begin()[:, None], CARTPOLE.simulate(self._begin(), self._pushes())], 1)  # (2, N + 1, 4)
 
     @torch.no_grad()
     def _dream(self):

@@ -1,0 +1,60 @@
+"""Executes the book's notebooks two at a time, into the cache from which Jupyter Book then takes their outputs.
+
+Jupyter Book would execute them one after the other. A kernel gets one thread, since two that share the cores are faster
+so. The first notebook runs alone: it collects what all others read. What fails here is not kept, so that Jupyter Book
+executes it again, and reports it.
+"""
+
+import re
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from tqdm import tqdm
+
+TIMEOUT = 900  # seconds a cell, as in _config.yml
+
+
+def notebooks(root):
+    """Return the notebooks of the table of contents, in its order."""
+    named = re.findall(r"^\s*(?:- )?(?:root|file): *(\S+)", (root / "_toc.yml").read_text("utf8"), re.M)
+    return [path for name in named if (path := (root / name).with_suffix(".ipynb")).exists()]
+
+
+def execute(root, workers=2):
+    """Execute those of the book's notebooks whose outputs are not in its cache; returns how many that were."""
+    import nbformat
+    from jupyter_cache import get_cache
+    from jupyter_cache.base import CacheBundleIn
+    from jupyter_cache.executors.utils import single_nb_execution
+
+    cache = get_cache(root / "_build" / ".jupyter_cache")
+
+    def is_cached(path):
+        try:
+            return bool(cache.match_cache_notebook(nbformat.read(path, as_version=4)))
+        except KeyError:
+            return False
+
+    def run(path):
+        notebook = nbformat.read(path, as_version=4)
+        return path, notebook, single_nb_execution(notebook, str(path.parent), TIMEOUT, allow_errors=False)
+
+    def keep(path, notebook, ran):  # from one thread: the cache's database takes no other
+        if ran.err is None:
+            bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": ran.time})
+            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        bar.update()
+        bar.set_postfix_str(path.stem)
+
+    todo = [path for path in notebooks(root) if not is_cached(path)]
+    with tqdm(total=len(todo), desc="executing", unit=" chapters", disable=not todo) as bar:
+        for path in todo[:1]:
+            keep(*run(path))
+        with ThreadPoolExecutor(workers) as pool:
+            for done in as_completed([pool.submit(run, path) for path in sorted(todo[1:], key=_costly)]):
+                keep(*done.result())
+    return len(todo)
+
+
+def _costly(path):
+    """Those that train most come first, so that the last ones to run are short: chapters 2 and 3, then as they come."""
+    return not re.match(r"0[23]_", path.name), path.name

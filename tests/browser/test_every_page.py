@@ -1,0 +1,304 @@
+"""Every page of the built book, visited once from the disk, without a network: whatever a reader may ask of it.
+
+Each check returns sentences about what is wrong. They come in an order in which none disturbs the next.
+"""
+
+import gzip
+import re
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from built_book import ROOT, VIEW, front_page
+
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
+REPOSITORY = CONFIG["repository"]["url"]
+PAGE_LIMIT, FRONT_LIMIT = 1.5e6, 1.0e6  # bytes over the wire, each file compressed
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 720}
+NOTE = "could not start"
+
+
+# What is there when the page has loaded
+
+
+def is_quiet(page, site, name):
+    page.wait_for_timeout(200)
+    return page.troubles
+
+
+def has_its_widgets(page, site, name):
+    places = page.locator(".ld-widget")
+    if places.count() != (views := (site / name).read_text("utf8").count(f'type="{VIEW}"')):
+        yield f"{places.count()} widgets of {views}"
+    for place in places.all():
+        text = place.inner_text()
+        if NOTE in text or not (place.locator(".ld").count() or "needs a live kernel" in text):
+            yield f"a widget says {text[:200]!r}"
+
+
+def is_light(page, site, name):
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_timeout(200)
+    sizes = {path: len(gzip.compress((site / path).read_bytes())) for path in asked_for(page, site)}
+    if sum(sizes.values()) > (FRONT_LIMIT if name == front_page(site) else PAGE_LIMIT):
+        yield f"{sum(sizes.values())} bytes: {sorted(sizes.items(), key=lambda item: -item[1])[:5]}"
+
+
+def asked_for(page, site):
+    """The paths of all files of the book that the page has asked for, itself included."""
+    names = {unquote(urlsplit(url).path) for url in page.asked if url.startswith("file:")}
+    return sorted(name.removeprefix(site.as_posix()).lstrip("/") for name in names if name.startswith(site.as_posix()))
+
+
+def asks_for_mathjax_only_where_it_sets_a_formula(page, site, name):
+    asked = any("mathjax" in path for path in asked_for(page, site))
+    if asked != (page.locator("mjx-container").count() > 0) or (asked and name == front_page(site)):
+        yield "MathJax is asked for" if asked else "MathJax is missing"
+
+
+def measures_run_times(page, site, name):
+    for said in re.findall(r'<span class="run-time">(.*?)</span>', (site / name).read_text("utf8")):
+        if not re.match(r"\d+ (second|minute)s?, measured", said):
+            yield said
+
+
+RAW = r"""() => {
+    const found = [...document.querySelectorAll('article p, article li, article th, article td')];
+    return found.filter(e => !e.closest('pre')).map(e => {
+        const copy = e.cloneNode(true);
+        copy.querySelectorAll('code, mjx-container').forEach(inner => inner.remove());
+        return copy.textContent.trim();
+    }).filter(text => text.startsWith('|') || /\$[^$\n]+\$|\\\(|\\\[|\\begin\{/.test(text))
+        .map(text => text.slice(0, 80));
+}"""
+
+
+def renders_what_cells_print(page, site, name):
+    return page.evaluate(RAW)
+
+
+ICONS = """async () => {
+    const draw = (font, letter) => {
+        const canvas = Object.assign(document.createElement('canvas'), { width: 40, height: 40 });
+        const pen = canvas.getContext('2d');
+        pen.font = font;
+        pen.fillText(letter, 4, 32);
+        return pen.getImageData(0, 0, 40, 40).data.filter((value, i) => i % 4 === 3).join();
+    };
+    const found = [], bad = [];
+    for (const node of document.querySelectorAll('body, body *')) {
+        for (const part of ['::before', '::after']) {
+            const { content, fontFamily, fontWeight } = getComputedStyle(node, part);
+            const letter = content.match(/[\\ue000-\\uf8ff]/)?.[0];
+            if (!letter) continue;
+            const font = `${fontWeight} 28px ${fontFamily}`;
+            await document.fonts.load(font, letter);
+            found.push(node.className);
+            const drawn = draw(font, letter);
+            if (drawn === draw(font, '\\uefff') || !/[1-9]/.test(drawn)) bad.push(`${node.className} ${part}`);
+        }
+    }
+    const icons = [...document.querySelectorAll('i[class*="fa-"], span[class*="fa-"]')];
+    const empty = icons.filter((icon) => !/[\\ue000-\\uf8ff]/.test(getComputedStyle(icon, '::before').content));
+    return { found: found.length, bad: [...bad, ...empty.map((icon) => icon.className)] };
+}"""
+
+
+def draws_every_icon(page, site, name):
+    icons = page.evaluate(ICONS)
+    if icons["bad"] or not (icons["found"] > 5 or name == "404.html"):
+        yield f"{icons}"
+
+
+def describes_every_picture(page, site, name):
+    """A figure's alternative text says what is seen; what only decorates has an empty one."""
+    pictures = page.locator("article img").evaluate_all("(all) => all.map((i) => [i.getAttribute('alt'), i.src])")
+    for alt, source in pictures:
+        if alt is None or 0 < len(alt) <= 20:
+            yield f"{source[-40:]} says {alt!r}"
+
+
+# What answers
+
+
+SHOWN = """async (root) => {  // all but the number beside a slider and what a button is called
+    for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+    const copy = root.cloneNode(true);
+    copy.querySelectorAll('.ld-slider-value, button').forEach((node) => node.remove());
+    return copy.innerHTML + [...root.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()).join();
+}"""
+BUTTONS = ", ".join(f"{kind}:enabled:visible" for kind in ("button", "input[type=checkbox]", "input[type=radio]"))
+SILENT = ("Speed", "Driver")  # what they change is seen when the world moves on
+
+
+def answers(root, act, patience=60):
+    """Do something to a widget; returns whether what it shows changes within some three seconds."""
+    before = root.evaluate(SHOWN)
+    act()
+    while root.evaluate(SHOWN) == before and patience:
+        root.page.wait_for_timeout(50)
+        patience -= 1
+    return patience > 0
+
+
+def answers_to_every_control(page, site, name):
+    for root in page.locator(".ld").all():
+        for slider in root.locator("input[type=range]:enabled:visible").all():
+            slider.focus()
+            if not any([answers(root, lambda key=key, s=slider: s.press(key), 20) for key in ("Home", "End")]):
+                yield f"slider {slider.get_attribute('aria-label')}"
+        for chooser in root.locator("select:enabled:visible").all():
+            called, lines = chooser.get_attribute("aria-label"), chooser.locator("option")
+            for line in [*range(1, lines.count()), 0]:
+                if lines.nth(line).is_disabled() or line == chooser.evaluate("(chooser) => chooser.selectedIndex"):
+                    continue  # disabled is what stands beside it already
+                patience = 1 if called in SILENT else 60
+                if not answers(root, lambda c=chooser, n=line: c.select_option(index=n), patience) and patience > 1:
+                    yield f"list {called}, line {line}"
+        buttons = root.locator(BUTTONS).all()
+        answered = [answers(root, button.click, 10) for button in buttons if button.is_enabled()]
+        if answered and not any(answered):
+            yield f"all buttons of {root.get_attribute('class')}"
+
+
+# Other readers
+
+
+def is_accessible(page, site, name, rules=None):
+    options = {"runOnly": {"type": "rule", "values": rules}} if rules else None
+    for finding in Axe().run(page, options=options).response["violations"]:
+        for node in finding["nodes"][:5] if finding["impact"] in ("serious", "critical") else []:
+            yield f"{finding['id']}: {node['html'][:120]} ({node['failureSummary'][:200]})"
+
+
+BRIGHTNESS = """(node) => {
+    const { backgroundColor, color } = getComputedStyle(node);
+    return [backgroundColor, color].map((text) => Number(text.match(/\\d+/)[0]));
+}"""
+
+
+def looks(page, scheme):
+    """Turn the page light or dark; say which widgets don't follow."""
+    page.emulate_media(color_scheme=scheme)
+    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", scheme)
+    for root in page.locator(".ld").all():
+        paper, ink = root.evaluate(BRIGHTNESS)
+        dim, bright = (paper, ink) if scheme == "dark" else (ink, paper)
+        if not dim < 60 < 180 < bright:
+            yield f"{root.get_attribute('class')} in the {scheme}: paper {paper}, ink {ink}"
+
+
+def is_light_in_the_light(page, site, name):
+    return looks(page, "light")
+
+
+def is_dark_in_the_dark_and_legible(page, site, name):
+    yield from looks(page, "dark")
+    page.wait_for_timeout(300)  # colours fade over
+    yield from is_accessible(page, site, name, ["color-contrast"])  # the rest is the same in the dark
+    yield from looks(page, "light")
+
+
+def fits_a_phone(page, site, name):
+    page.set_viewport_size(PHONE)
+    page.wait_for_timeout(200)
+    if (width := page.evaluate("document.documentElement.scrollWidth")) > PHONE["width"]:
+        yield f"{width} px wide on a screen of {PHONE['width']}"
+    for control in page.locator(".ld button:visible, .ld select:visible, .ld input:visible").all():
+        small = control.get_attribute("type") in ("checkbox", "radio")  # their label is pressed
+        if (box := control.bounding_box()) and box["height"] < 24 and not small:
+            yield f"{control.get_attribute('aria-label')} is {box['height']:.0f} px high: too small for a finger"
+    page.set_viewport_size(DESK)
+
+
+def prints_the_text_and_nothing_to_press(page, site, name):
+    page.emulate_media(media="print")
+    around = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-area"
+    parts = page.locator(f"{around}, article button, article input, article select").all()
+    shown = [part.evaluate("(node) => node.outerHTML.slice(0, 100)") for part in parts if part.is_visible()]
+    page.emulate_media(media="screen")
+    return shown
+
+
+def can_be_launched_and_downloaded(page, site, name):
+    source = site / "_sources" / name.replace(".html", ".ipynb")
+    if not source.exists():
+        if "launch-buttons" in (site / name).read_text("utf8"):
+            yield "a page without a notebook has launch buttons"
+        return
+    book, owner = name.replace(".html", ".ipynb"), urlsplit(REPOSITORY).path.strip("/")
+    branch = CONFIG["repository"]["branch"]
+    wanted = [
+        f"https://mybinder.org/v2/gh/{owner}/{branch}?urlpath=lab/tree/{book}",
+        f"https://colab.research.google.com/github/{owner}/blob/{branch}/{book}",
+    ]
+    places = "(links) => links.map((link) => link.getAttribute('href'))"
+    if (links := page.locator(".dropdown-launch-buttons a").evaluate_all(places)) != wanted:
+        yield f"launches {links}"
+    download = page.locator(".dropdown-download-buttons a").first.evaluate("(link) => link.href")
+    if not download.endswith(f"_sources/{book}"):
+        yield f"downloads {download}"
+    if page.locator(".dropdown-source-buttons a").first.get_attribute("href") != REPOSITORY:
+        yield "its source is elsewhere"
+
+
+CHECKS = (
+    is_quiet, has_its_widgets, is_light, asks_for_mathjax_only_where_it_sets_a_formula, measures_run_times,
+    renders_what_cells_print, draws_every_icon, describes_every_picture, can_be_launched_and_downloaded, is_accessible,
+    is_light_in_the_light, is_dark_in_the_dark_and_legible, fits_a_phone, prints_the_text_and_nothing_to_press,
+    answers_to_every_control, is_quiet,
+)  # fmt: skip
+
+
+def test_a_page(visit, site, any_page):
+    page = visit(any_page, viewport=DESK, color_scheme="light")
+    wrong = [f"{check.__name__}: {what}" for check in CHECKS for what in check(page, site, any_page)]
+    assert wrong == []
+
+
+def test_a_page_over_http(visit, site):
+    """The same files asked for over the network: the front page, and a chapter with weights."""
+    weighty = next(page for page in sorted(site.glob("book/*.html")) if '"aside"' in page.read_text("utf8"))
+    for name in (front_page(site), weighty.relative_to(site).as_posix()):
+        page = visit(name, over="http")
+        assert [*is_quiet(page, site, name), *has_its_widgets(page, site, name)] == []
+
+
+def test_every_widget_leaves_something_without_javascript(visit, site, widget_page):
+    page = visit(widget_page, java_script_enabled=False)
+    views = (site / widget_page).read_text("utf8").count(f'type="{VIEW}"')
+    assert page.locator("noscript").count() >= views, "a widget here has no still picture: display it with show()"
+    for picture in page.locator(".ld-still img").all():
+        folded = picture.locator("xpath=ancestor::details").count()  # an answer may be
+        assert picture.is_visible() or folded
+        assert len(picture.get_attribute("alt")) > 40
+
+
+def truncated(html):
+    """Cut the widgets' state in half, as a broken download would."""
+    cut = re.compile(r'(<script type="application/vnd.jupyter.widget-state\+json">)(.*?)(</script>)', re.DOTALL)
+    return cut.sub(lambda m: m[1] + m[2][: len(m[2]) // 2] + m[3], html)
+
+
+def without_state(html):
+    """Leave the widgets' state out."""
+    return re.sub(r'<script type="application/vnd.jupyter.widget-state\+json">.*?</script>', "", html, flags=re.DOTALL)
+
+
+def throwing(html):
+    """Make every widget throw when it is rendered."""
+    bomb = "export default { render() { throw Error('broken on purpose') } }"
+    return re.sub(r"export default \{ ?render ?\}", bomb, html)
+
+
+@pytest.mark.parametrize("damage", [truncated, without_state, throwing])
+def test_a_broken_widget_leaves_a_sentence_and_the_rest_of_the_page(visit, site, a_player_page, damage):
+    html = (site / a_player_page).read_text("utf8")
+    broken = damage(html)
+    assert broken != html
+    page = visit(a_player_page, over="http", body=broken)
+    assert page.locator("article h1").is_visible()
+    assert [trouble for trouble in page.troubles if "page error" in trouble or "outside" in trouble] == []
+    for place in page.locator(".ld-widget").all():
+        assert NOTE in place.inner_text() or "needs a live kernel" in place.inner_text()
