@@ -55,3 +55,13 @@ def references():
         for protocol, horizon in (("replayed", 50), ("intervened", 20))
     }
     return {"exact physics": exact, "repeat the last frame": repeat, "constant upright": upright}
+
+
+def read_by_two():
+    """Three rungs and references, by the ink and by somebody who sees everything half a degree worse."""
+    worse = ladder(3)
+    for seeds in worse.values():
+        for one in seeds.values():
+            for part in ("replayed", "intervened"):
+                one[part]["theta"] = [value if value is None else value + 0.5 for value in one[part]["theta"]]
+    return {"by the ink": (ladder(3), references()), "by the closest picture": (worse, references())}

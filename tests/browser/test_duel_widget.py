@@ -9,7 +9,7 @@ import torch
 from open_widgets import PHONE, check_manners, opener, settle, slider_time
 
 from latent_dynamics import controllers
-from latent_dynamics.keeping.artifacts import frames_of, load_autoencoder, load_episodes
+from latent_dynamics.keeping.artifacts import frames_of, load_episodes, load_model
 from latent_dynamics.models.training import Budget
 from latent_dynamics.showing.page.bundle import bundle
 from latent_dynamics.showing.widgets.duel.duel import Duel
@@ -29,7 +29,7 @@ class OpenDuel(Duel):
 @pytest.fixture(scope="module")
 def make():
     """A function that makes a duel of controllers that were trained briefly."""
-    autoencoder, episodes = load_autoencoder()[0], load_episodes("mixed", "train")
+    autoencoder, episodes = load_model("autoencoder_mlp").autoencoder, load_episodes("mixed", "train")
     rows = np.random.default_rng(0).choice(len(episodes.states), 2500, replace=False)
     states = torch.from_numpy(episodes.states[rows])
     with torch.no_grad():

@@ -161,6 +161,30 @@ def test_noise_is_standard_normal(calculator):
     assert not torch.equal(*steps)
 
 
+class Choosy(Everything):
+    """Sums, means, extremes and choices, along one dimension, several, and all."""
+
+    def begin(self, code):
+        centred = code - code.mean(1, keepdim=True)
+        bounded = torch.maximum(torch.minimum(centred, 0.5 * code), -code)
+        chosen = torch.where(centred > 0, code, bounded)
+        size = (0.1 + centred.abs().sum(-1, keepdim=True)).reciprocal() * (1 + code.square().sum()).rsqrt()
+        return torch.cat([chosen, size * centred.sign()], 1)
+
+    def decode(self, states):
+        frames = super().decode(states)
+        signs = torch.where(states[:, :3] >= 0.1, 1.0, -0.5) + (states[:, 3:6] < 0) * 0.1 + (states[:, :3] <= 0.2) * 0.2
+        never = (states[:, :1] == 7).float() + (states[:, :1] != states[:, :1]).float()
+        return frames * frames.mean((1, 2), keepdim=True) + signs.mean() + never[..., None]
+
+
+def test_sums_and_choices_compute_the_same(calculator):
+    torch.manual_seed(0)
+    model = Choosy().eval()
+    off = compare(calculator(model), rounded(model), *film(20))
+    assert max(off.values()) <= 1e-5, off
+
+
 class Branching(Everything):
     def step(self, belief, action):
         return belief * 2 if belief.sum() > 0 else belief - 1

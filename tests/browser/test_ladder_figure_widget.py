@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from ladders import RUNGS, ladder, references
+from ladders import RUNGS, evaluation, ladder, read_by_two, references
 from open_widgets import PHONE, check_manners, opener, settle, slider_time
 
 from latent_dynamics.showing.widgets.ladder_figure.ladder_figure import METRICS, LadderFigure, told
@@ -50,7 +50,7 @@ def drawn_line(page, name):
 def test_every_line_is_the_median_over_seeds(show, figure):
     page = show(figure)
     for name in (*RUNGS, *references()):
-        wanted = [value for value in figure.values["intervened"]["theta"][name][0] if value is not None]
+        wanted = [value for value in figure.values[""]["intervened"]["theta"][name][0] if value is not None]
         assert np.allclose(drawn_line(page, name), wanted, rtol=0.01), name
 
 
@@ -241,3 +241,46 @@ def test_it_grows_into_a_wider_page(show, figure):
     page.set_viewport_size({"width": 1200, "height": 800})
     settle(page)
     assert page.locator(".ld-ladder-plot").bounding_box()["width"] > 1.5 * narrow
+
+
+def test_the_switch_shows_what_another_reader_makes_of_the_same_dreams(show):
+    figure = LadderFigure.of_readers(read_by_two())
+    page = show(figure)
+    before = table(page)["two_frame"]
+    page.get_by_label("by the closest picture").check(force=True)
+    settle(page)
+    after = table(page)["two_frame"]
+    figure.reader = "by the closest picture"
+    assert before != after and after["step 15"] == told(METRICS["theta"], figure.spread("two_frame")).replace(
+        "\u00b0", ""
+    )
+    assert "coin tosses, by the closest picture" in page.locator(".ld-say").first.inner_text()
+    assert show(LadderFigure(ladder(2))).get_by_text("Read", exact=True).count() == 0, "one reader needs no switch"
+
+
+def test_intervals_over_episodes_are_drawn_where_they_are_given(show):
+    rungs = ladder(2)
+    rungs["two_frame"][1]["intervened"]["theta_interval"] = [[0.2] * 20, [3.0] * 20]
+    page = show(LadderFigure(rungs))
+    assert page.locator('[data-name="two_frame"] .ld-end').count() == 2
+    assert page.locator('[data-name="autoencoder_mlp"] .ld-end').count() == 0
+    assert page.locator(".ld-end-words").is_visible()
+    choose_metric = page.get_by_label("Metric")
+    choose_metric.select_option("Steps to 2 degrees")
+    settle(page)
+    assert page.locator('[data-name="autoencoder_mlp"] .ld-end').count() == 1, "interval_2"
+
+
+@pytest.mark.parametrize("count", [3, 14])
+def test_any_number_of_rungs_can_be_told_apart_on_a_phone(show, count):
+    rungs = {
+        f"rung number {n}": {seed: evaluation(0.3 + 0.2 * n + 0.02 * seed) for seed in (0, 1)} for n in range(count)
+    }
+    page = show(LadderFigure(rungs, references()), viewport=PHONE)
+    looks = page.evaluate("""() => [...document.querySelectorAll("label.ld-chip > svg")].map((sample) =>
+        [sample.querySelector(".ld-mark").getAttribute("d"), sample.classList.contains("ld-hollow")].join())""")
+    assert len(set(looks)) == len(looks) == count
+    colours = page.evaluate("""() => [...document.querySelectorAll("label.ld-chip > svg .ld-line")].map((line) =>
+        [getComputedStyle(line).stroke, getComputedStyle(line).strokeDasharray].join())""")
+    assert len(set(colours)) == count, "no two lines share colour and dash"
+    check_manners(page)

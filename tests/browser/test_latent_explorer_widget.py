@@ -5,7 +5,7 @@ import pytest
 import torch
 from open_widgets import PHONE, check_manners, opener, settle, slider_time
 
-from latent_dynamics.keeping.artifacts import frames_of, load_autoencoder, load_episodes
+from latent_dynamics.keeping.artifacts import frames_of, load_episodes, load_model
 from latent_dynamics.showing.widgets.latent_explorer.latent_explorer import LatentExplorer
 from latent_dynamics.world.reader import degrees, measure, read
 
@@ -15,7 +15,7 @@ DRAWN = """(canvas) => [...canvas.getContext("2d").getImageData(0, 0, 100, 32).d
 
 @pytest.fixture(scope="module")
 def autoencoder():
-    return load_autoencoder()[0]
+    return load_model("autoencoder_mlp").autoencoder
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,12 @@ import re
 import numpy as np
 import pytest
 import traitlets
-from ladders import RUNGS, curves, evaluation, ladder, references
+from ladders import RUNGS, curves, evaluation, ladder, read_by_two, references
 
 from latent_dynamics.showing.widgets.ladder_figure.ladder_figure import (
     METRICS,
     LadderFigure,
+    _looks,
     doubling_steps,
     ladder_table,
 )
@@ -52,7 +53,7 @@ def test_a_seed_that_never_leaves_the_truth_counts_as_the_longest(figure):
         rungs["autoencoder_mlp"][seed]["replayed"]["steps_2"] = value
     figure = LadderFigure(rungs, metric="steps_2", protocol="replayed")
     assert figure.spread("autoencoder_mlp") == [None, 30, None]
-    assert figure.dots["replayed"]["steps_2"]["autoencoder_mlp"] == [30, None, None]
+    assert figure.dots[""]["replayed"]["steps_2"]["autoencoder_mlp"] == [30, None, None]
 
 
 def test_what_no_rung_has_is_not_offered():
@@ -66,9 +67,9 @@ def test_what_no_rung_has_is_not_offered():
 
 def test_a_step_beyond_the_shorter_protocol_shows_its_last(figure):
     figure.step = 40
-    assert figure.spread("two_frame")[0] == figure.values["intervened"]["theta"]["two_frame"][0][19]
+    assert figure.spread("two_frame")[0] == figure.values[""]["intervened"]["theta"]["two_frame"][0][19]
     figure.protocol = "replayed"
-    assert figure.spread("two_frame")[0] == figure.values["replayed"]["theta"]["two_frame"][0][39]
+    assert figure.spread("two_frame")[0] == figure.values[""]["replayed"]["theta"]["two_frame"][0][39]
 
 
 def test_errors_double_in_the_steps_that_physics_says(figure):
@@ -99,7 +100,7 @@ def flat(numbers):
 
 def test_every_axis_holds_all_values_between_its_ends(figure):
     for protocol, _, _, _ in figure.protocols:
-        for key, parts in figure.values[protocol].items():
+        for key, parts in figure.values[""][protocol].items():
             ticks = figure.axes[protocol][key]
             known = [value for value in flat([*parts.values()]) if value is not None]
             lowest = max(min(known), max(known) / 3000) if METRICS[key].log else max(min(known), -1)
@@ -135,7 +136,6 @@ def broken(change):
         ({"rungs": {"a": evaluation(1)}}, "rung 'a' is one evaluation; .* write {0: evaluation}"),
         ({"rungs": {"a": {0: 3}}}, "an evaluation of 'a' is a int; expected a dict"),
         ({"rungs": {"a": {0: {"replayed": curves(1, 50)}}}}, "'a' has no 'intervened' part"),
-        ({"rungs": {f"rung {i}": {0: evaluation(1)} for i in range(11)}}, "11 rungs and 0 references; .* at most 10"),
         ({"references": {"two_frame": evaluation(1)}}, "'two_frame' is a rung and a reference"),
         ({"names": {"three_frame": "x"}}, "names has 'three_frame', which is no rung"),
         ({"doubling": 0}, "doubling is 0; expected"),
@@ -202,3 +202,48 @@ def test_the_table_has_a_row_for_each_rung_and_reference():
 def test_equal_content_gets_names_of_its_own():
     one, two = LadderFigure(ladder(1)), LadderFigure(ladder(1))
     assert one.model_id != two.model_id and repr(one) == "LadderFigure()"
+
+
+def test_two_readers_judge_the_same_rungs():
+    both = LadderFigure.of_readers(read_by_two(), names={"two_frame": "two frames"}, title="Whose eyes?")
+    alone = LadderFigure(ladder(3), references())
+    assert both.reader == "by the ink" and both.spread("two_frame") == alone.spread("two_frame")
+    assert "read by the ink" in both.still().data
+    both.reader = "by the closest picture"
+    assert both.spread("two_frame")[0] == pytest.approx(alone.spread("two_frame")[0] + 0.5, abs=0.01)
+    assert both.spread("exact physics") == alone.spread("exact physics")
+    assert both.axes["intervened"]["theta"][-1] >= both.spread("autoencoder_mlp")[0]
+    with pytest.raises(ValueError, match="reader is 'by hand'; expected one of by the ink, by the closest picture"):
+        both.reader = "by hand"
+
+
+def test_readers_of_different_rungs_are_refused():
+    tables = read_by_two()
+    tables["by the closest picture"][0].pop("two_frame")
+    with pytest.raises(ValueError, match="'by the closest picture' judges .*; expected those of 'by the ink'"):
+        LadderFigure.of_readers(tables)
+    with pytest.raises(ValueError, match="tables is empty"):
+        LadderFigure.of_readers({})
+
+
+def test_an_interval_is_that_of_the_median_seed_and_is_only_there_where_it_is_given():
+    rungs = ladder(2)
+    for seed, one in rungs["two_frame"].items():
+        one["intervened"]["theta_interval"] = [[0.1 * seed] * 20, [3.0 + seed] * 20]
+    figure = LadderFigure(rungs, references())
+    intervened = figure.intervals[""]["intervened"]
+    assert intervened["theta"] == {"two_frame": [[0.1] * 20, [4.0] * 20]}
+    assert figure.intervals[""]["replayed"]["steps_2"]["two_frame"] == [4, 9]
+    assert figure.intervals[""]["replayed"]["return"]["two_frame"] == [66, 126]
+    assert "x" not in intervened
+    assert figure.axes["intervened"]["theta"][-1] >= 4, "the axis holds the interval too"
+
+
+@pytest.mark.parametrize("count", [3, 10, 14])
+def test_no_two_rungs_look_alike(count):
+    rungs = {f"rung {n}": {0: evaluation(1 + n)} for n in range(count)}
+    others = {f"reference {n}": evaluation(0.1 + n) for n in range(8)}
+    figure = LadderFigure(rungs, others)
+    looks = [_looks(figure, rung) for rung in rungs]
+    assert len({(look["marker"], look.get("markerfacecolor")) for look in looks}) == count, "told apart without colours"
+    assert figure.still().data.startswith("<noscript>") and len(ladder_table(rungs, others)[1]) == count + 8

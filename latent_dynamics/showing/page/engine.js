@@ -88,6 +88,31 @@ function convolution([x, w, bias, stride, padding, dilation, transposed, , group
   };
 }
 
+/** An input, or a plain number, stretched to a shape: a function of the place in the result. */
+function stretched(x, shape) {
+  if (typeof x === "number") return () => x;
+  const from = sources(x.shape, shape);
+  return (i) => x.data[from[i]];
+}
+
+/** y = condition ? a : b, number by number. */
+function where(inputs, y, shape) {
+  const [condition, a, b] = inputs.map((x) => stretched(x, shape));
+  return () => { for (let i = 0; i < y.length; i++) y[i] = condition(i) ? a(i) : b(i); };
+}
+
+/** Sums along some dimensions, or all; as means where `mean` says so. */
+const total = (mean) => ([x, dims], y) => {
+  const away = new Set((dims?.length ? dims : [...x.shape.keys()]).map((dim) => wrap(dim, x.shape.length)));
+  const to = sources(x.shape.map((n, i) => (away.has(i) ? 1 : n)), x.shape);
+  const sums = new Float64Array(y.length);
+  return () => {
+    sums.fill(0);
+    for (let i = 0; i < to.length; i++) sums[to[i]] += x.data[i];
+    for (let i = 0; i < y.length; i++) y[i] = mean ? sums[i] * y.length / to.length : sums[i];
+  };
+};
+
 /** Inputs laid end to end along one dimension. */
 function cat([parts, dim = 0], y, shape) {
   const axis = dim < 0 ? dim + shape.length : dim;
@@ -144,6 +169,17 @@ const OPERATIONS = {
   mul: pair((a, b) => a * b),
   div: pair((a, b) => a / b),
   pow: pair((a, b) => a ** b),
+  maximum: pair((a, b) => Math.max(a, b)),
+  minimum: pair((a, b) => Math.min(a, b)),
+  eq: pair((a, b) => Number(a === b)),
+  ne: pair((a, b) => Number(a !== b)),
+  gt: pair((a, b) => Number(a > b)),
+  ge: pair((a, b) => Number(a >= b)),
+  lt: pair((a, b) => Number(a < b)),
+  le: pair((a, b) => Number(a <= b)),
+  where,
+  sum: total(false),
+  mean: total(true),
   mm: ([x, w], y) => product(x, w, null, y),
   addmm: ([bias, x, w], y) => product(x, w, bias, y),
   convolution, cat, scatter,
@@ -157,6 +193,10 @@ const OPERATIONS = {
   exp: each(Math.exp),
   log: each(Math.log),
   sqrt: each(Math.sqrt),
+  rsqrt: each((x) => 1 / Math.sqrt(x)),
+  reciprocal: each((x) => 1 / x),
+  abs: each(Math.abs),
+  sign: each(Math.sign),
   neg: each((x) => -x),
   clamp: ([x, low, high], y) => each((v) => Math.min(high ?? Infinity, Math.max(low ?? -Infinity, v)))([x], y),
   randn_like: each(normal),

@@ -9,10 +9,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 RENAMES = {"view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "clone", "detach", "alias"}  # same numbers
 SPLITS = {"split", "split_with_sizes", "unbind", "unsafe_split", "unsafe_split_with_sizes"}  # become slices
-PLAIN = {"exp", "gelu", "log", "neg", "relu", "sigmoid", "silu", "softplus", "sqrt", "tanh"}  # without options
-OPERATIONS = PLAIN | {
-    "add", "addmm", "cat", "clamp", "convolution", "div", "elu", "expand", "mm", "mul", "permute", "pow", "randn_like",
-    "rsub", "scatter", "select", "slice", "sub", "t", "transpose",
+PLAIN = {  # without options
+    "abs", "exp", "gelu", "log", "neg", "reciprocal", "relu", "rsqrt", "sigmoid", "sign", "silu", "softplus", "sqrt",
+    "tanh",
+}  # fmt: skip
+COMPARISONS = {"eq", "ge", "gt", "le", "lt", "ne"}  # true is 1 and false 0
+OPERATIONS = PLAIN | COMPARISONS | {
+    "add", "addmm", "cat", "clamp", "convolution", "div", "elu", "expand", "maximum", "mean", "minimum", "mm", "mul",
+    "permute", "pow", "randn_like", "rsub", "scatter", "select", "slice", "sub", "sum", "t", "transpose", "where",
 }  # fmt: skip
 
 

@@ -4,7 +4,14 @@
 import { chooser, element, furnish, keepKeys, listen, oncePerFrame, onResize, setterOf, slider, statusLine, svgElement, widgetRoot } from "../../page/common.js";
 
 const SIDES = { left: 46, right: 20, top: 40, bottom: 38 };
-const MARKS = ["M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z", "M-1-1H1V1H-1Z", "M0-1.4L1.4 0 0 1.4-1.4 0Z", "M0-1.3L1.3 1H-1.3Z", "M0 1.3L1.3-1H-1.3Z"];
+// The looks take turns, each as in the Python file: a mark is first filled, then hollow; colours and dashes have other turns.
+const MARKS = [
+  "M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z", "M-1-1H1V1H-1Z", "M0-1.4L1.4 0 0 1.4-1.4 0Z", "M0-1.3L1.3 1H-1.3Z", "M0 1.3L1.3-1H-1.3Z",
+  "M0-1.6L.5-.5 1.6-.4.8.3 1 1.4 0 .8-1 1.4-.8.3-1.6-.4-.5-.5Z", "M-.5-1.3H.5V-.5H1.3V.5H.5V1.3H-.5V.5H-1.3V-.5H-.5Z",
+];
+const COLOURS = 10; // in the style sheet
+const DASHES = ["none", "9 4", "3 3", "10 4 2 4"];
+const GREY_DASHES = ["1 3", "6 4", "9 3 1 3", "2 6", "13 4", "6 3 1 3 1 3"];
 
 /** [median, least, most] in words: 3.41° (3.02–3.90); as in the Python file. */
 function saySpread(metric, spread, unit = metric.unit) {
@@ -28,10 +35,15 @@ const svgText = (x, y, words, anchor = "middle") => svgElement("text", { x, y, "
 const svgPath = (kind, d, more = {}) => svgElement("path", { class: kind, d, ...more });
 const svgLine = (kind, x1, x2, y1, y2) => svgElement("line", { class: kind, x1, x2, y1, y2 });
 
-/** How each rung and reference is drawn: its words, its class (colour and dash); a rung also has a mark. */
+/** How each rung and reference is drawn: its words, its class, its colour and dash; a rung also has a mark. */
 const looksOf = (model) => Object.fromEntries([
-  ...model.get("rungs").map(([name, words], i) => [name, { words, kind: `ld-rung ld-rung-${i}`, mark: MARKS[i % 5] }]),
-  ...model.get("references").map((name, i) => [name, { words: name, kind: `ld-rung ld-reference ld-reference-${i}` }]),
+  ...model.get("rungs").map(([name, words], i) => [name, {
+    words, mark: MARKS[i % MARKS.length], kind: Math.floor(i / MARKS.length) % 2 ? "ld-rung ld-hollow" : "ld-rung",
+    style: `--ld-own: var(--ld-rung-${i % COLOURS}); --ld-dash: ${DASHES[i % DASHES.length]}`,
+  }]),
+  ...model.get("references").map((name, i) => [name, {
+    words: name, kind: "ld-rung ld-reference", style: `--ld-own: var(--ld-muted); --ld-dash: ${GREY_DASHES[i % GREY_DASHES.length]}`,
+  }]),
 ]);
 
 const markAt = (look, x, y, size = 4) => svgPath("ld-mark", look.mark ?? MARKS[0], { transform: `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${size})` });
@@ -42,7 +54,7 @@ function ladderPlot(looks, doubling, onstep) {
   const now = svgElement("g");
   let found, width, height, x, y;
 
-  const group = (name, ...parts) => svgElement("g", { class: looks[name].kind, "data-name": name }, ...parts);
+  const group = (name, ...parts) => svgElement("g", { class: looks[name].kind, style: looks[name].style, "data-name": name }, ...parts);
   const clipped = (parts) => svgElement("svg", { class: "ld-clip", width, height: height - SIDES.bottom + 5 }, ...parts);
   const at = (heights, i) => `${x(i + 1).toFixed(1)} ${y(heights[i]).toFixed(1)}`;
 
@@ -68,11 +80,13 @@ function ladderPlot(looks, doubling, onstep) {
       svgText(right, height - 4, `steps dreamt${found.by}`, "end"),
       ...doublings(right),
       each((_, spread) => [svgPath("ld-band", band(spread))]),
-      each((name, [middle]) => [svgPath("ld-line", line(middle)), ...marks(looks[name], middle)]),
+      each((name, [middle]) => [...ends(name), svgPath("ld-line", line(middle)), ...marks(looks[name], middle)]),
     ];
   }
 
   const line = (heights) => heights.map((height, i) => (height === null ? "" : `${i && heights[i - 1] !== null ? "L" : "M"}${at(heights, i)}`)).join("");
+
+  const ends = (name) => (found.intervals[name] ?? []).map((end) => svgPath("ld-end", line(end)));
 
   /** From least to most over all seeds; as far as the edge where one of them shows no pole. */
   function band([, low, high]) {
@@ -116,8 +130,16 @@ function ladderPlot(looks, doubling, onstep) {
         const middle = x(found.spreads[name][0]);
         return group(name, svgLine("ld-grid", left, right, down, down),
           svgText(beside ? left - 12 : 4, down + (beside ? 4 : -12), looks[name].words, beside ? "end" : "start"),
+          ...intervalOf(name, down + 11),
           ...found.dots[name].map((value) => markAt(looks[name], x(value), down)), svgLine("ld-middle", middle, middle, down - 9, down + 9));
       })];
+  }
+
+  /** The interval over episodes, below a row's marks. */
+  function intervalOf(name, down) {
+    if (!found.intervals[name]) return [];
+    const [low, high] = found.intervals[name].map(x);
+    return [svgPath("ld-end", `M${low} ${down - 3}V${down}H${high}V${down - 3}`)];
   }
 
   /** Marks the step: a line, and for every rung shown its range and median. */
@@ -142,7 +164,7 @@ function ladderPlot(looks, doubling, onstep) {
 function ladderLegend(model, looks, set) {
   const lines = Object.entries(looks).map(([name, look]) => {
     const value = element("span", { class: "ld-chip-value" });
-    const sample = svgElement("svg", { viewBox: "0 0 34 14", class: look.kind, "aria-hidden": "true" },
+    const sample = svgElement("svg", { viewBox: "0 0 34 14", class: look.kind, style: look.style, "aria-hidden": "true" },
       svgPath("ld-line", "M1 7H33"), look.mark ? markAt(look, 17, 7) : "");
     const others = () => model.get("shown").filter((other) => other !== name);
     const input = look.mark ? element("input", { type: "checkbox", onchange: () => set({ shown: input.checked ? [...others(), name] : others() }) }) : "";
@@ -151,7 +173,8 @@ function ladderLegend(model, looks, set) {
   });
   const all = (words, shown) => element("button", { type: "button", class: "ld-button ld-words", onclick: () => set({ shown }) }, words);
   const node = element("fieldset", { class: "ld-legend" },
-    element("legend", {}, "Median over training seeds, least to most in brackets.", element("span", {}, " \u00d7 From here on, half of the dreams cannot be read.")),
+    element("legend", {}, "Median over training seeds, least to most in brackets.", element("span", {}, " \u00d7 From here on, half of the dreams cannot be read."),
+      element("span", { class: "ld-end-words" }, " Thin: the median seed\u2019s 95 % interval over episodes.")),
     element("div", { class: "ld-controls" }, all("All", model.get("rungs").map(([name]) => name)), all("None", [])),
     element("div", { class: "ld-chips" }, ...lines.map((line) => line.node)));
   const show = ({ say }) => {
@@ -165,12 +188,12 @@ function ladderLegend(model, looks, set) {
 
 let figures = 0; // two figures in a page must not share radio buttons
 
-/** Two buttons of which one is pressed: which actions the dreams were given. */
-function protocolButtons(protocols, onchoose) {
-  const group = `ld-protocol-${++figures}`;
-  const inputs = protocols.map(([name]) => element("input", { type: "radio", name: group, value: name, onchange: () => onchoose(name) }));
-  const labels = protocols.map(([, words], i) => element("label", {}, inputs[i], words));
-  const node = element("fieldset", { class: "ld-segment" }, element("legend", { class: "ld-slider-name" }, "Actions"), ...labels);
+/** A few buttons of which one is pressed: [value, words] each. */
+function switchOf(title, choices, onchoose) {
+  const group = `ld-switch-${++figures}`;
+  const inputs = choices.map(([name]) => element("input", { type: "radio", name: group, value: name, onchange: () => onchoose(name) }));
+  const labels = choices.map(([, words], i) => element("label", {}, inputs[i], words));
+  const node = element("fieldset", { class: "ld-segment" }, element("legend", { class: "ld-slider-name" }, title), ...labels);
   const show = (chosen, matters) => {
     node.disabled = !matters;
     for (const input of inputs) input.checked = input.value === chosen;
@@ -210,7 +233,9 @@ async function render({ model, el }) {
   const onstep = (step) => { if (step !== model.get("step")) set({ step }); };
 
   const metric = chooser("Metric", metrics.map(([, { label }]) => label), (i) => set({ metric: metrics[i][0] }));
-  const protocol = protocolButtons(protocols, (name) => set({ protocol: name }));
+  const protocol = switchOf("Actions", protocols, (name) => set({ protocol: name }));
+  const readers = model.get("readers");
+  const reader = switchOf("Read", readers.map((name) => [name, name]), (name) => set({ reader: name }));
   const plot = ladderPlot(looks, model.get("doubling"), onstep);
   const legend = ladderLegend(model, looks, set);
   const step = slider("Step", onstep);
@@ -222,7 +247,7 @@ async function render({ model, el }) {
   const folded = element("details", {}, element("summary", {}, "The figure in numbers"), numbers);
   const root = widgetRoot(model, "ld-ladder", "The ladder.");
   const left = element("div", {}, element("p", { class: "ld-ladder-head" }, head, tag), box, steps, ...line.nodes);
-  root.append(element("div", { class: "ld-controls ld-ladder-choice" }, metric.node, protocol.node),
+  root.append(element("div", { class: "ld-controls ld-ladder-choice" }, metric.node, protocol.node, ...(readers.length > 1 ? [reader.node] : [])),
     element("div", { class: "ld-ladder-body" }, left, legend.node), folded);
   el.replaceChildren(root);
   folded.open = !(root.clientWidth < 520);
@@ -240,16 +265,17 @@ async function render({ model, el }) {
   }
 
   function look() {
-    const [key, name, shown] = ["metric", "protocol", "shown"].map((trait) => model.get(trait));
-    const [spreads, dots, ticks] = ["values", "dots", "axes"].map((trait) => model.get(trait)[name][key]);
+    const [key, name, shown, eyes] = ["metric", "protocol", "shown", "reader"].map((trait) => model.get(trait));
+    const [spreads, dots, intervals] = ["values", "dots", "intervals"].map((trait) => model.get(trait)[eyes][name][key] ?? {});
+    const ticks = model.get("axes")[name][key];
     const metric = metrics.find(([one]) => one === key)[1];
     const [, words, horizon, told] = protocols.find(([one]) => one === name);
     const here = Math.min(model.get("step"), horizon);
     const spreadOf = (one) => (metric.curve ? spreads[one]?.map((heights) => heights[here - 1]) : spreads[one]);
     found = {
-      key, metric, spreads, dots, ticks, horizon, told, here, spreadOf,
+      key, metric, spreads, dots, intervals, ticks, horizon, told, here, spreadOf,
       say: (one) => (spreads[one] ? saySpread(metric, spreadOf(one)) : "\u2013"),
-      by: metric.judged_by ? `, ${words}` : "",
+      by: metric.judged_by ? `, ${[words, ...(eyes ? [eyes] : [])].join(", ")}` : "",
       names: Object.keys(looks).filter((one) => spreads[one] && (!looks[one].mark || shown.includes(one))),
     };
   }
@@ -268,6 +294,7 @@ async function render({ model, el }) {
     plot.layout(found);
     metric.show(metrics.findIndex(([key]) => key === found.key));
     protocol.show(model.get("protocol"), found.metric.judged_by);
+    reader.show(model.get("reader"), found.metric.judged_by);
     if (found.metric.curve !== steps.contains(step.node)) steps.replaceChildren(...(found.metric.curve ? [step.node] : []));
     head.textContent = found.metric.axis;
     numbers.replaceChildren(ladderTable(looks, found));
@@ -276,7 +303,7 @@ async function render({ model, el }) {
 
   drawAll();
   const [askStep, askAll] = [oncePerFrame(drawStep), oncePerFrame(drawAll)];
-  const deafen = listen(model, [["change:step", askStep], ...["metric", "protocol", "shown"].map((name) => [`change:${name}`, askAll])]);
+  const deafen = listen(model, [["change:step", askStep], ...["metric", "protocol", "shown", "reader"].map((name) => [`change:${name}`, askAll])]);
   const unsize = onResize(box, askAll);
 
   return () => {

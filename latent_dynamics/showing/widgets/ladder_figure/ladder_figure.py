@@ -20,9 +20,10 @@ PROTOCOLS = {"intervened": "coin tosses", "replayed": "recorded actions"}
 TOLD = (1, 5, 10, 15, 20, 30, 50)  # the steps of tables, and of the marks on the lines
 GUIDES = (1, 2)  # degrees that the book measures against; also in ladder_figure.js
 
-# The looks of the ten rungs, as in ladder_figure.css and .js, in the light: no two share a mark.
+# The looks of rungs, as in ladder_figure.css and .js, in the light. They take turns: marks are first all filled, then
+# all hollow, so that no two of fourteen rungs share one; colours and dashes have turns of other lengths.
 COLOURS = ("#d55e00", "#0072b2", "#00795a", "#a03c8c", "#806500", "#2488b8", "#b3254a", "#5b4fb3", "#7a5230", "#1b1f24")
-MARKS = "osD^v"  # five filled, then five hollow
+MARKS = "osD^v*P"
 DASHES = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 GREY_DASHES = ((0, (1, 2)), (0, (5, 3)), (0, (8, 2, 1, 2)), (0, (2, 5)), (0, (11, 3)), (0, (5, 2, 1, 2, 1, 2)))
 
@@ -92,9 +93,11 @@ class LadderFigure(BookWidget):
     "intervened") the curves theta, x, skill, pole_there, pixels and teacher_forced (N,), None where there is nothing
     to read, and the numbers steps_1 and steps_2, None where more than half of the dreams never get there; "return",
     [mean, low, high] or None; and "cost", {parameters, seconds, steps_per_second}. What is left out is not offered.
-    `doubling` is the number of steps in which physics doubles an error. `metric` (of METRICS), `protocol`, `shown`
-    (rungs) and `step` (from 1; a protocol with fewer steps shows its last) can be read and set. Raises ValueError
-    for what it cannot show.
+    An evaluation may also have intervals [low, high] over episodes, "theta_interval" beside "theta" and so on, each a
+    number or a curve; for steps_1 and steps_2 they are called interval_1 and interval_2. `doubling` is the number of
+    steps in which physics doubles an error. `metric` (of METRICS), `protocol`, `shown` (rungs), `step` (from 1; a
+    protocol with fewer steps shows its last) and `reader` can be read and set; `of_readers` shows what several readers
+    of angles make of the same dreams. Raises ValueError for what it cannot show.
     """
 
     _esm = bundle("widgets/ladder_figure/ladder_figure.js")
@@ -104,8 +107,10 @@ class LadderFigure(BookWidget):
     references = t.List(t.Unicode()).tag(sync=True)
     metrics = t.List(help="[metric, its words] of those that some rung has by both protocols").tag(sync=True)
     protocols = t.List(help="[protocol, its words, number of steps, the steps of the table]").tag(sync=True)
-    values = t.Dict(help="{protocol: {metric: {name: [median, least, most] over seeds}}}").tag(sync=True)
-    dots = t.Dict(help="{protocol: {metric: {name: the number of each seed}}}").tag(sync=True)
+    readers = t.List(t.Unicode(), help="whose tables there are to choose from").tag(sync=True)
+    values = t.Dict(help="{reader: {protocol: {metric: {name: [median, least, most] over seeds}}}}").tag(sync=True)
+    dots = t.Dict(help="{reader: {protocol: {metric: {name: the number of each seed}}}}").tag(sync=True)
+    intervals = t.Dict(help="{reader: {protocol: {metric: {name: [low, high] of the median seed}}}}").tag(sync=True)
     axes = t.Dict(help="{protocol: {metric: numbers on its axis, the first and the last at its ends}}").tag(sync=True)
     doubling = t.Float(help="steps in which physics doubles an error").tag(sync=True)
     title = t.Unicode().tag(sync=True)
@@ -113,31 +118,53 @@ class LadderFigure(BookWidget):
     protocol = t.Unicode().tag(sync=True)
     shown = t.List(t.Unicode(), help="the rungs that are drawn").tag(sync=True)
     step = t.Int(help="the step whose values are told, from 1").tag(sync=True)
+    reader = t.Unicode(help="who reads the angles off the dreamt frames").tag(sync=True)
 
     def __init__(
         self, rungs, references=None, names=None, title="", metric="theta", protocol="intervened", shown=None,
         step=None, doubling=None,
     ):  # fmt: skip
-        ladder = _Ladder(rungs, references, names)
-        wanted = {"metric": metric, "protocol": protocol, "shown": list(rungs) if shown is None else list(shown)}
+        tables = rungs if isinstance(rungs, _Tables) else _Tables({"": (rungs, references)})
+        ladders = {reader: _Ladder(*table, names) for reader, table in tables.items()}
+        first = next(iter(ladders.values()))
+        wanted = {"metric": metric, "protocol": protocol, "shown": first.rungs if shown is None else list(shown)}
         traits = {
-            "rungs": [[rung, ladder.names[rung]] for rung in rungs],
-            "references": list(references or {}),
-            "metrics": [[key, asdict(METRICS[key])] for key in ladder.metrics],
-            "protocols": [[name, words, *ladder.steps(name)] for name, words in PROTOCOLS.items()],
-            "values": {name: ladder.all_spreads(name) for name in PROTOCOLS},
-            "dots": {name: ladder.all_dots(name) for name in PROTOCOLS},
-            "axes": {name: ladder.all_axes(name) for name in PROTOCOLS},
+            "rungs": [[rung, first.names[rung]] for rung in first.rungs],
+            "references": [name for name in first.evaluations if name not in first.rungs],
+            "metrics": [[key, asdict(METRICS[key])] for key in first.metrics],
+            "protocols": [[name, words, *first.steps(name)] for name, words in PROTOCOLS.items()],
+            "readers": list(ladders),
+            "values": _by_reader(ladders, _Ladder.all_spreads),
+            "dots": _by_reader(ladders, _Ladder.all_dots),
+            "intervals": _by_reader(ladders, _Ladder.all_intervals),
+            "axes": {name: _all_axes(ladders.values(), name) for name in PROTOCOLS},
             "doubling": doubling_steps() if doubling is None else _checked_doubling(doubling),
             "title": title,
         }
-        wanted["step"] = min(15, max(ladder.horizon.values())) if step is None else step
+        wanted |= {
+            "step": min(15, max(first.horizon.values())) if step is None else step,
+            "reader": next(iter(ladders)),
+        }
         super().__init__(repr((traits, wanted)).encode(), **traits, **wanted)
 
-    @t.validate("metric", "protocol")
+    @classmethod
+    def of_readers(cls, tables, **settings):
+        """Show {reader: (rungs, references)}, with a switch between the readers, who all judge the same rungs."""
+        if not tables:
+            raise ValueError("tables is empty; expected {reader: (rungs, references)} with one reader at least.")
+        names = {reader: [list(part or {}) for part in table] for reader, table in tables.items()}
+        first = next(iter(names))
+        for reader, found in names.items():
+            if found != names[first]:
+                raise ValueError(
+                    f"{reader!r} judges {found}; expected those of {first!r}: {names[first]}, in this order."
+                )
+        return cls(_Tables(tables), **settings)
+
+    @t.validate("metric", "protocol", "reader")
     def _check_choice(self, proposal):
         name, value = proposal["trait"].name, proposal["value"]
-        offered = [known for known, *_ in (self.metrics if name == "metric" else self.protocols)]
+        offered = self.readers if name == "reader" else [known for known, *_ in getattr(self, f"{name}s")]
         if value not in offered:
             raise ValueError(f"{name} is {value!r}; expected one of {', '.join(offered)}.")
         return value
@@ -164,10 +191,14 @@ class LadderFigure(BookWidget):
 
     def spread(self, name):
         """Return [median, least, most] over seeds of what is shown: at the chosen step, or the number; else None."""
-        found = self.values[self.protocol][self.metric].get(name)
+        found = self.chosen(self.values).get(name)
         if found is None or not METRICS[self.metric].curve:
             return found
         return [heights[min(self.step, self.horizon) - 1] for heights in found]
+
+    def chosen(self, table):
+        """Return the part of `values`, `dots` or `intervals` that is shown: {name: its numbers}."""
+        return table[self.reader][self.protocol].get(self.metric, {})
 
     def still(self):
         """Return the chosen figure with its legend, for pages without JavaScript."""
@@ -186,7 +217,36 @@ class LadderFigure(BookWidget):
         found = [f"{legend.get(name, name)} {told(metric, self.spread(name))}" for name in names]
         by = f" under {PROTOCOLS[self.protocol]}" if metric.judged_by else ""
         at = f" at step {min(self.step, self.horizon)} of {self.horizon}" if metric.curve else ""
-        return f"{metric.label} ({metric.axis}){by}{at}, median and range over training seeds: {'; '.join(found)}."
+        read = f", read {self.reader}" if self.reader else ""
+        return (
+            f"{metric.label} ({metric.axis}){by}{at}{read}, median and range over training seeds: {'; '.join(found)}."
+        )
+
+
+class _Tables(dict):
+    """{reader: (rungs, references)}, to be told from {rung: {seed: evaluation}}."""
+
+
+def _by_reader(ladders, part):
+    return {reader: {name: part(ladder, name) for name in PROTOCOLS} for reader, ladder in ladders.items()}
+
+
+def _all_axes(ladders, protocol):
+    """Numbers for each metric's axis: it holds all rungs and readers, so that it stays when others are chosen."""
+    ladders = list(ladders)
+    return {key: _axis(key, ladders, protocol) for key in ladders[0].metrics}
+
+
+def _axis(key, ladders, protocol):
+    metric, found = METRICS[key], []
+    for ladder in ladders:
+        for part in (ladder.all_spreads(protocol), ladder.all_intervals(protocol)):
+            found += [number for spread in part.get(key, {}).values() for number in _flat(spread)]
+    known = [number for number in found if number is not None] or [1]
+    if metric.log:
+        return _log_ticks([number for number in known if number > 0] or [1])
+    low, high = (0, ladders[0].horizon[protocol]) if key.startswith("steps_") else metric.span or (0, max(known))
+    return _ticks(low if min(known) < 0 else 0, high)
 
 
 class _Ladder:
@@ -247,17 +307,18 @@ class _Ladder:
         found = {key: {name: _plain(self.seeds(name, protocol, key)) for name in self.evaluations} for key in numbers}
         return {key: {name: part for name, part in parts.items() if part} for key, parts in found.items()}
 
-    def all_axes(self, protocol):
-        """Numbers for each metric's axis: it holds all rungs, so that it stays when some are hidden."""
-        return {key: self._axis(key, found, protocol) for key, found in self.all_spreads(protocol).items()}
+    def all_intervals(self, protocol):
+        """[low, high] over episodes of the median seed, where evaluations give them: {metric: {name: ...}}."""
+        found = {key: {name: self._interval(name, protocol, key) for name in self.evaluations} for key in self.metrics}
+        found = {key: {name: part for name, part in parts.items() if part} for key, parts in found.items()}
+        return {key: parts for key, parts in found.items() if parts}
 
-    def _axis(self, key, found, protocol):
-        metric = METRICS[key]
-        known = [number for spread in found.values() for number in _flat(spread) if number is not None] or [1]
-        if metric.log:
-            return _log_ticks([number for number in known if number > 0] or [1])
-        low, high = (0, self.horizon[protocol]) if key.startswith("steps_") else metric.span or (0, max(known))
-        return _ticks(low if min(known) < 0 else 0, high)
+    def _interval(self, name, protocol, key):
+        given = [_look_up_interval(evaluation, protocol, key) for evaluation in self.evaluations[name]]
+        ends = list(zip(*(pair for pair in given if pair is not None), strict=True))
+        return [
+            _plain(np.median([_finite_or(METRICS[key].beyond, end, name, key) for end in side], 0)) for side in ends
+        ]
 
 
 def _flat(numbers):
@@ -295,6 +356,14 @@ def _look_up(evaluation, protocol, key):
     return part.get(key)
 
 
+def _look_up_interval(evaluation, protocol, key):
+    """One seed's [low, high] over episodes; None where the evaluation has none."""
+    if key == "return":
+        return (evaluation.get("return") or [None])[1:] or None
+    name = key.replace("steps_", "interval_") if key.startswith("steps_") else f"{key}_interval"
+    return (evaluation.get(protocol) or {}).get(name)
+
+
 def _finite_or(beyond, value, name, key):
     try:
         number = np.array(value, dtype=float)
@@ -320,11 +389,6 @@ def _plain(numbers):
 def _checked_names(rungs, references, names):
     if not rungs:
         raise ValueError("rungs is empty; expected {rung: {training seed: evaluation}}, simplest rung first.")
-    if len(rungs) > len(COLOURS) or len(references) > len(GREY_DASHES):
-        raise ValueError(
-            f"{len(rungs)} rungs and {len(references)} references; expected at most {len(COLOURS)} and "
-            f"{len(GREY_DASHES)}: more lines cannot be told apart. Leave some out."
-        )
     twice = set(rungs) & set(references)
     if twice:
         raise ValueError(f"{sorted(twice)[0]!r} is a rung and a reference; expected different names: rename one.")
@@ -418,10 +482,11 @@ def _table_row(ladder, name, steps):
 def _looks(figure, name):
     """How matplotlib draws a rung or a reference."""
     if name in figure.references:
-        return {"color": "#6b747e", "linestyle": GREY_DASHES[figure.references.index(name)], "linewidth": 1.2}
+        dash = GREY_DASHES[figure.references.index(name) % len(GREY_DASHES)]
+        return {"color": "#6b747e", "linestyle": dash, "linewidth": 1.2}
     i = [rung for rung, _ in figure.rungs].index(name)
-    hollow = {} if i < len(MARKS) else {"markerfacecolor": "white"}
-    look = {"color": COLOURS[i], "linestyle": DASHES[i % len(DASHES)], "marker": MARKS[i % len(MARKS)]}
+    hollow = {"markerfacecolor": "white"} if i // len(MARKS) % 2 else {}
+    look = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)], "marker": MARKS[i % len(MARKS)]}
     return look | {"linewidth": 1.8, "markersize": 5} | hollow
 
 
@@ -429,12 +494,14 @@ def _draw_curves(axis, figure):
     metric, legend = METRICS[figure.metric], dict(figure.rungs)
     steps = np.arange(1, figure.horizon + 1)
     marked = [n - 1 for n in TOLD if n <= figure.horizon]
-    found = figure.values[figure.protocol][figure.metric]
+    found, intervals = figure.chosen(figure.values), figure.chosen(figure.intervals)
     for name in (name for name in [*figure.references, *figure.shown] if name in found):
         middle, low, high = np.array(found[name], dtype=float)
         look = _looks(figure, name)
         axis.plot(steps, middle, label=legend.get(name, name), markevery=marked, **look)
         axis.fill_between(steps, low, high, color=look["color"], alpha=0.12, linewidth=0)
+        for end in intervals.get(name, []):
+            axis.plot(steps, np.array(end, dtype=float), color=look["color"], linewidth=0.6, alpha=0.6)
     for guide in GUIDES if metric.unit == "\u00b0" else []:
         axis.axhline(guide, color="#57606a", linestyle=":", linewidth=1)
     axis.axvline(min(figure.step, figure.horizon), color="#57606a", linewidth=1)
@@ -450,12 +517,14 @@ def _draw_curves(axis, figure):
 
 def _draw_rows(axis, figure):
     metric, legend = METRICS[figure.metric], dict(figure.rungs)
-    found, seeds = (part[figure.protocol][figure.metric] for part in (figure.values, figure.dots))
+    found, seeds, intervals = map(figure.chosen, (figure.values, figure.dots, figure.intervals))
     names = [name for name in [*figure.shown, *figure.references] if name in found]
     for row, name in enumerate(names):
         look = _looks(figure, name) | {"linestyle": ""}
         known = [number for number in seeds[name] if number is not None]
         axis.plot(known, [row] * len(known), **{"marker": "o", "markersize": 5} | look)
+        ends = [number for number in intervals.get(name, []) if number is not None]
+        axis.plot(ends, [row + 0.3] * len(ends), color=look["color"], linewidth=1)
         if found[name][0] is not None:
             axis.plot(found[name][0], row, "|", color=look["color"], markersize=16, markeredgewidth=2)
         if len(known) < len(seeds[name]):
