@@ -167,14 +167,10 @@ def load_model(name="autoencoder_mlp", seed=None, data="mixed", encoder_seed=Non
     label = _label(name, key)
 
     def make():
-        seen = None
-        if eyes:
-            load_autoencoder(*eyes)
-            seen = _part(next(store.copies(*_autoencoder_key(*eyes), "safetensors"))[0], "weights/")
-        given = seen and {part: torch.from_numpy(array) for part, array in seen.items()}
-        history = teach(model, load_episodes(data), key["seed"], label, given)
+        seen = load_autoencoder(*eyes)[0].state_dict() if eyes else None
+        history = teach(model, load_episodes(data), key["seed"], label, seen)
         own = {part: array for part, array in _arrays(model, history).items() if not part.startswith(f"weights/{EYES}")}
-        return own, {"eyes": store.checksum(seen)} if eyes else {}
+        return own, {"eyes": store.checksum({part: it.numpy() for part, it in seen.items()})} if eyes else {}
 
     arrays, meta = store.kept(label, key, make, "safetensors", shipped, lambda meta: not eyes or _seen(eyes, meta))
     weights = _part(arrays, "weights/")
@@ -229,17 +225,23 @@ def model_key(name, seed=None, data="mixed", encoder_seed=None, **settings):
 
 
 def ship(name, seed):
-    """Write a rung's weights and its eyes, trained if need be, to what travels with the package; returns the files."""
-    load_model(name, seed, shipped=False)
+    """Write a rung's weights and its eyes to what travels with the package, unless it has them; returns their files.
+
+    Both are trained first, if they are not kept.
+    """
     _, key, eyes = _untrained(name, seed, "mixed", None, {})
-    arrays, meta = store.find(_label(name, key), key, "safetensors")
-    files = set()
-    if eyes:
-        seen, about = _seen(eyes, meta)
-        files.add(store.ship(*_autoencoder_key(*eyes), "safetensors", seen, about))
-        halved = {part: store.halved(array) for part, array in _part(seen, "weights/").items()}
-        meta["eyes"] = store.checksum(halved)  # those that travel with it, and no others
-    return files | {store.ship(_label(name, key), key, "safetensors", arrays, meta)}
+    rung = _label(name, key), key, "safetensors"
+    seen = (*_autoencoder_key(*eyes), "safetensors") if eyes else None
+    if not is_shipped(name, seed):
+        load_model(name, seed, shipped=False)
+        arrays, meta = store.find(*rung)
+        if eyes:
+            kept, about = _seen(eyes, meta)
+            store.ship(*seen, kept, about)
+            halved = {part: store.halved(array) for part, array in _part(kept, "weights/").items()}
+            meta["eyes"] = store.checksum(halved)  # those that travel with it, and no others
+        store.ship(*rung, arrays, meta)
+    return {store.path_of(*one, store.SHIPPED) for one in (rung, seen) if one}
 
 
 def is_shipped(name, seed=0):

@@ -152,6 +152,13 @@ def test_what_was_shipped_is_found_where_nothing_is_kept_and_not_copied(teacher)
     assert store.files() == [] and teacher.rungs == 3
 
 
+def test_what_is_shipped_already_is_not_trained_again_to_be_shipped(teacher):
+    files = artifacts.ship("two_frame", 0)
+    forget_kept()
+    store._memo.clear()
+    assert artifacts.ship("two_frame", 0) == files and teacher.rungs == teacher.eyes == 1
+
+
 def test_a_kept_rung_is_taken_before_the_shipped_one_each_with_its_own_eyes(teacher):
     artifacts.ship("two_frame", 0)
     shipped = numbers()
@@ -228,8 +235,9 @@ def test_what_is_written_is_written_whole(teacher, monkeypatch):
     (path,) = artifacts.ship("best", 0)
     before = path.read_bytes()
     monkeypatch.setattr(store.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    _, key, _ = artifacts._untrained("best", 0, "mixed", None, {})
     with pytest.raises(KeyboardInterrupt):
-        artifacts.ship("best", 0)
+        store.ship("best-mixed-seed0", key, "safetensors", {"weights/number": np.ones(1)}, {"seconds": 1.0})
     assert list(store.SHIPPED.iterdir()) == [path] and path.read_bytes() == before
 
 

@@ -1,6 +1,7 @@
 """Every rung of the ladder: what its state holds, what it learns from, and the one thing that it changes."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from latent_dynamics import artifacts, rollout, store
 from latent_dynamics.data.episodes import Episodes
 from latent_dynamics.judging.references import untrained
 from latent_dynamics.keeping.artifacts import LADDER
-from latent_dynamics.models import Autoencoder, MultiStep, NoiseRobust, Recurrent, TwoFrame
+from latent_dynamics.models import Autoencoder, MultiStep, NoiseRobust, Recurrent, TwoFrame, teaching
 from latent_dynamics.models.latent_world import code_windows
 from latent_dynamics.models.position_velocity import CONTEXT
 from latent_dynamics.models.training import seeded, train
@@ -146,10 +147,12 @@ def test_no_rung_learns_from_true_states(rung, splits):
 def train_shortly(monkeypatch, tmp_path, splits):
     """A function that trains a small rung by the package's own recipe, on a few episodes, for one epoch."""
     parts, eyes = dict(zip(("train", "validation"), splits)), untrained(lambda: Autoencoder(3))
-    monkeypatch.setattr(artifacts, "load_episodes", lambda name, split: parts[split])
-    monkeypatch.setattr(artifacts, "load_autoencoder", lambda settings, seed: (eyes, {}, 0.0))
+    monkeypatch.setattr(artifacts, "load_episodes", lambda name: SimpleNamespace(split=parts.get))
+    monkeypatch.setattr(artifacts, "examples", lambda settings: (None, None))
+    taught = eyes.state_dict()
+    monkeypatch.setattr(artifacts, "teach_autoencoder", lambda model, *_: model.load_state_dict(taught) and {})
     monkeypatch.setattr(
-        artifacts, "train",
+        teaching, "train",
         lambda model, loss, data, validation, budget, seed, label: train(
             model, loss, tuple(part[:150] for part in data), tuple(part[:40] for part in validation),
             replace(budget, epochs=1), seed, label, bar=False,
