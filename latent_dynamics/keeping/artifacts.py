@@ -183,7 +183,7 @@ class _Eyes:
             return cls(*_balance_key(data, seed, data_seed), lambda: load_balance_eyes(data, seed, data_seed))
         settings = AutoencoderSettings(data=data, latent_size=latent_size)
         key = _autoencoder_key(settings, seed, data_seed)
-        return cls(*key, lambda: load_autoencoder(settings, seed, data_seed=data_seed))
+        return cls(*key, lambda: load_autoencoder(settings, seed, data_seed=data_seed)[0])
 
     def copies(self):
         """Yield (arrays, meta) of what the store has of them, kept and shipped."""
@@ -226,14 +226,10 @@ def load_model(
     label = _label(name, key)
 
     def make():
-        seen = None
-        if eyes:
-            eyes.load()
-            seen = _part(next(eyes.copies())[0], "weights/")
-        given = seen and {part: torch.from_numpy(array) for part, array in seen.items()}
-        history = teach(model, load_episodes(data, seed=data_seed), key["seed"], label, given)
+        seen = eyes.load().state_dict() if eyes else None
+        history = teach(model, load_episodes(data, seed=data_seed), key["seed"], label, seen)
         own = {part: array for part, array in _arrays(model, history).items() if not part.startswith(f"weights/{EYES}")}
-        return own, {"eyes": store.checksum(seen)} if eyes else {}
+        return own, {"eyes": store.checksum({part: it.numpy() for part, it in seen.items()})} if eyes else {}
 
     arrays, meta = store.kept(label, key, make, "safetensors", shipped, lambda meta: not eyes or _seen(eyes, meta))
     weights = _part(arrays, "weights/")
@@ -288,17 +284,23 @@ def model_key(name, seed=None, data="mixed", encoder_seed=None, data_seed=None, 
 
 
 def ship(name, seed):
-    """Write a rung's weights and its eyes, trained if need be, to what travels with the package; returns the files."""
-    load_model(name, seed, shipped=False)
+    """Write a rung's weights and its eyes to what travels with the package, unless it has them; returns their files.
+
+    Both are trained first, if they are not kept.
+    """
     _, key, eyes = _untrained(name, seed, "mixed", None, None, {})
-    arrays, meta = store.find(_label(name, key), key, "safetensors")
-    files = set()
-    if eyes:
-        seen, about = _seen(eyes, meta)
-        files.add(store.ship(eyes.name, eyes.key, "safetensors", seen, about))
-        halved = {part: store.halved(array) for part, array in _part(seen, "weights/").items()}
-        meta["eyes"] = store.checksum(halved)  # those that travel with it, and no others
-    return files | {store.ship(_label(name, key), key, "safetensors", arrays, meta)}
+    rung = _label(name, key), key, "safetensors"
+    seen = (eyes.name, eyes.key, "safetensors") if eyes else None
+    if not is_shipped(name, seed):
+        load_model(name, seed, shipped=False)
+        arrays, meta = store.find(*rung)
+        if eyes:
+            kept, about = _seen(eyes, meta)
+            store.ship(*seen, kept, about)
+            halved = {part: store.halved(array) for part, array in _part(kept, "weights/").items()}
+            meta["eyes"] = store.checksum(halved)  # those that travel with it, and no others
+        store.ship(*rung, arrays, meta)
+    return {store.path_of(*one, store.SHIPPED) for one in (rung, seen) if one}
 
 
 def is_shipped(name, seed=0):

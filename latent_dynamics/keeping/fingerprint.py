@@ -80,4 +80,3 @@ def _shape(node):
     if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
         fields["body"] = node.body[1:]
     return [type(node).__name__, *([name, _shape(value)] for name, value in fields.items())]
-

@@ -145,6 +145,11 @@ def kept(name, key, make, kind, shipped=False, fits=None):
     return _copies(found)
 
 
+def path_of(name, key, kind, where=None):
+    """Return where an artifact is kept: in the cache folder, or in another."""
+    return (where or folder()) / f"{name}.{digest(_identity(key))[:10]}.{RECORD}.{kind}"
+
+
 def _asked(name, key, kind):
     """Where an artifact is kept, the hash of its key, and the key as a file can hold it."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):
@@ -157,7 +162,7 @@ def _asked(name, key, kind):
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
     key = json.loads(json.dumps(key))  # what a file can hold and give back: tuples become lists, keys text
-    return folder() / f"{name}.{digest(_identity(key))[:10]}.{RECORD}.{kind}", digest(key), key
+    return path_of(name, key, kind), digest(key), key
 
 
 def _copies(artifact):

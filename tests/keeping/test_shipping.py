@@ -158,6 +158,13 @@ def test_what_was_shipped_is_found_where_nothing_is_kept_and_not_copied(teacher)
     assert store.files() == [] and teacher.rungs == 3
 
 
+def test_what_is_shipped_already_is_not_trained_again_to_be_shipped(teacher):
+    files = artifacts.ship("two_frame", 0)
+    forget_kept()
+    store._memo.clear()
+    assert artifacts.ship("two_frame", 0) == files and teacher.rungs == teacher.eyes == 1
+
+
 def test_a_kept_rung_is_taken_before_the_shipped_one_each_with_its_own_eyes(teacher):
     artifacts.ship("two_frame", 0)
     shipped = numbers()
@@ -234,8 +241,9 @@ def test_what_is_written_is_written_whole(teacher, monkeypatch):
     (path,) = artifacts.ship("position_velocity", 0)
     before = path.read_bytes()
     monkeypatch.setattr(store.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    _, key, _ = artifacts._untrained("position_velocity", 0, "mixed", None, None, {})
     with pytest.raises(KeyboardInterrupt):
-        artifacts.ship("position_velocity", 0)
+        store.ship("position_velocity-mixed-seed0", key, "safetensors", {"weights/number": np.ones(1)}, {"seconds": 1.0})
     assert list(store.SHIPPED.iterdir()) == [path] and path.read_bytes() == before
 
 
