@@ -3,19 +3,19 @@
 All answer to the same interface as the learned models, so the same judge reads them in the same way.
 """
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import nn
 
-from .cartpole import fallen, simulate
+from .cartpole import PIXELS_PER_METRE, fallen, simulate, step
 from .collection import draw
 from .preprocessing import from_bytes
-from .reader import measure
+from .reader import WHOLE, errors, limits, measure, read, real_frames
 from .world_model import WorldModel, check_actions, check_frames, refuse_samples
 
-# Standard deviations by which the fit weighs what it reads: the reader's errors on real frames, and a wide
-# belief about velocities before anything has moved.
-X_NOISE, THETA_NOISE = 0.0025, 0.0045  # metres, radians
+# A wide belief about velocities before anything has moved: standard deviations.
 X_DOT_PRIOR, THETA_DOT_PRIOR = 1.0, 1.5  # metres a second, radians a second
 
 
@@ -38,7 +38,8 @@ class ExactPhysics(_TrueUnits):
     """Exact physics from these frames: the simulator, started from a least-squares fit to what they show.
 
     The state that best explains the positions which the reader finds in the last K + 1 frames, given the pushes in
-    between; Gauss-Newton, three rounds. It is a reference and not a bound: a cleverer estimator could beat it.
+    between, each weighed by the reader's error on real frames of its kind; frames without a pole to read tell nothing.
+    Gauss-Newton, three rounds. It is a reference and not a bound: `ParticlePhysics` beats it.
     """
 
     def __init__(self, frames_used=None):
@@ -49,8 +50,11 @@ class ExactPhysics(_TrueUnits):
         check_frames(frames, self.frame_shape)
         check_actions(actions, frames.shape[0], frames.shape[1] - 1)
         keep = min(self.frames_used or frames.shape[1], frames.shape[1])
-        seen = measure(frames[:, -keep:])
-        return fit_state(seen.x, seen.theta, actions[:, actions.shape[1] - keep + 1 :])
+        return self.explain(read(frames[:, -keep:]), actions[:, actions.shape[1] - keep + 1 :])
+
+    def explain(self, seen, actions):
+        """Return the last state (B, 4), from readings (B, K + 1) and the actions (B, K) in between."""
+        return fit_state(seen.x, seen.theta, actions, errors(seen))
 
     def filter(self, frames, actions):
         counts = range(1, frames.shape[1] + 1)
@@ -61,23 +65,111 @@ class ExactPhysics(_TrueUnits):
         return simulate(belief, actions)
 
 
-def fit_state(x, theta, actions, rounds=3):
-    """Fit the last state to positions: x, theta (B, K + 1), actions (B, K) -> (B, 4) float64."""
-    measured = torch.stack([x / X_NOISE, theta / THETA_NOISE], -1).flatten(1)  # (B, 2K + 2)
-    prior = torch.tensor([0.0, 1 / X_DOT_PRIOR, 0.0, 1 / THETA_DOT_PRIOR], dtype=torch.float64)
+def fit_state(x, theta, actions, error=None, rounds=3):
+    """Fit the last state to positions: x, theta (B, K + 1), actions (B, K) -> (B, 4) float64.
+
+    error (B, K + 1, 2): standard deviations of x and theta, inf for what was not seen; the reader's own by default.
+    """
+    return _at_the_end(fit_first_state(x, theta, actions, error, rounds)[0], actions)
+
+
+def fit_first_state(x, theta, actions, error=None, rounds=3):
+    """Fit the first state: (B, 4), and the spread of what is known about it, a square root of its covariance (B, 4, 4)."""
+    if error is None:
+        error = torch.tensor(limits()["error"], dtype=torch.float64).expand(*x.shape, 2)
+    seen = error.isfinite().all(-1)  # (B, K + 1)
+    known = torch.where(seen, theta, 0).double(), 0 * x.double()  # a pole that nobody saw may stand
+    weights = torch.cat([(1 / error).flatten(1), _prior().expand(len(x), -1)], 1)  # (B, 2K + 6)
+    first = torch.stack([x[:, 0].double(), known[1][:, 0], known[0][:, 0], known[1][:, 0]], -1)
+    target = torch.cat([torch.stack([x, known[0]], -1).flatten(1), torch.zeros_like(first)], 1)
 
     def explain(first, actions):
         states = torch.cat([first[None], simulate(first[None], actions[None])[0]]) if len(actions) else first[None]
-        positions = states[:, [0, 2]] / torch.tensor([X_NOISE, THETA_NOISE], dtype=torch.float64)
-        return torch.cat([positions.flatten(), first * prior])
+        return torch.cat([states[:, [0, 2]].flatten(), first])
 
-    first = torch.stack([x[:, 0], torch.zeros_like(x[:, 0]), theta[:, 0], torch.zeros_like(x[:, 0])], -1).double()
-    target = torch.cat([measured, torch.zeros_like(first)], 1)
     for _ in range(rounds):
-        miss = target - torch.vmap(explain)(first, actions)
-        slope = torch.vmap(torch.func.jacfwd(explain))(first, actions)  # (B, 2K + 6, 4)
+        miss = weights * (target - torch.vmap(explain)(first, actions))
+        slope = weights[..., None] * torch.vmap(torch.func.jacfwd(explain))(first, actions)  # (B, 2K + 6, 4)
         first = first + torch.linalg.lstsq(slope, miss[..., None]).solution[..., 0]
+    return first, torch.linalg.pinv(torch.linalg.qr(slope).R)
+
+
+def _prior():
+    """Weights of the belief that a first state is at rest, somewhere: (4,)."""
+    return torch.tensor([0.0, 1 / X_DOT_PRIOR, 0.0, 1 / THETA_DOT_PRIOR], dtype=torch.float64)
+
+
+def _at_the_end(first, actions):
+    """Play the actions (B, K) from first states (B, 4): the last ones."""
     return simulate(first, actions)[:, -1] if actions.shape[1] else first
+
+
+class ParticlePhysics(ExactPhysics):
+    """Exact physics that also knows how the screen rounds: the mean of the states that explain what these frames show.
+
+    The renderer truncates the corners of cart and pole to whole pixels, and that is most of the reader's error. So
+    candidates for the first state are drawn about the least-squares fit, each is played through the window, and it is
+    weighed by how well the *rounded* corners explain the readings. Then new candidates are drawn about the best; from
+    wide to narrow, `rounds` times (population Monte Carlo: Cappe et al. 2004).
+    """
+
+    def __init__(self, frames_used=None, particles=500, rounds=5):
+        super().__init__(frames_used)
+        self.particles, self.rounds = particles, rounds
+
+    def explain(self, seen, actions):
+        error = errors(seen)
+        first, spread = fit_first_state(seen.x, seen.theta, actions, error)
+        rounded = torch.tensor(rounded_error(), dtype=torch.float64).expand_as(error)
+        least = torch.where(error == torch.tensor(limits()["error"], dtype=torch.float64), rounded, error)
+        rng = torch.Generator().manual_seed(0)  # the same draws for each window, whatever the batch
+        for temperature in torch.linspace(1, 0, self.rounds, dtype=torch.float64):
+            dice = torch.randn(self.particles, 4, dtype=torch.float64, generator=rng)
+            each = first[:, None] + dice @ spread.mT  # (B, S, 4)
+            weight = self._log_weight(each, seen, actions, least * (error / least).nan_to_num(1.0) ** temperature)
+            share = torch.softmax(weight + dice.square().sum(-1) / 2, 1)[..., None]  # (B, S, 1)
+            first = (share * each).sum(1)
+            off = share.sqrt() * (each - first[:, None])
+            spread = torch.linalg.cholesky(off.mT @ off + 1e-12 * torch.eye(4, dtype=torch.float64))
+        return _at_the_end(first, actions)
+
+    def _log_weight(self, first, seen, actions, error):
+        """Say how well first states (B, S, 4) explain the readings, and the belief before them: (B, S)."""
+        path = _paths(first, actions)  # (B, S, K + 1, 4)
+        shown = torch.stack([seen.x, seen.theta], -1)[:, None]  # (B, 1, K + 1, 2)
+        miss = (rounded_reading(path) - shown) / error[:, None]
+        miss = torch.where(error[:, None].isfinite(), miss, 0.0)
+        return -(miss.square().clamp(max=25).sum((-1, -2)) + (first * _prior()).square().sum(-1)) / 2
+
+
+def _paths(first, actions):
+    """Play actions (B, K) from states (B, S, 4): (B, S, K + 1, 4)."""
+    states = [first]
+    for action in actions.unbind(1):
+        states.append(step(states[-1], action[:, None]))
+    return torch.stack(states, 2)
+
+
+def rounded_reading(states):
+    """Return x and theta (..., 2) as the corners show them that the renderer truncates to whole pixels: (..., 4)."""
+    middle = states[..., 0] * PIXELS_PER_METRE + 300
+    cart = torch.trunc(middle - 25) + torch.trunc(middle + 25) + 1  # twice its middle
+    sin, cos = torch.sin(states[..., 2]), torch.cos(states[..., 2])
+    right = up = 0.0  # from the middle of the pole's lower end to that of its upper end, twice
+    for side in (-5, 5):
+        for height, sign in ((-5, -1), (120, 1)):
+            right = right + sign * torch.trunc(cos * side + sin * height + middle)
+            up = up + sign * torch.trunc(cos * height - sin * side + 107.5)
+    return torch.stack([(cart / 2 - 300) / PIXELS_PER_METRE, torch.atan2(right, up)], -1)
+
+
+@cache
+def rounded_error():
+    """Return what rounded corners leave of the reader's error, root mean square: metres, radians."""
+    states, frames = real_frames(3000)
+    seen = measure(frames)
+    off = torch.stack([seen.x, seen.theta], -1) - rounded_reading(states)
+    return tuple(off[seen.shown > WHOLE].square().mean(0).sqrt().tolist())
 
 
 class RepeatLastFrame(WorldModel):
@@ -179,4 +271,3 @@ def untrained(make, seed=0):
     with seeded(seed):
         model = make()
     return model.eval() if isinstance(model, nn.Module) else model
-
