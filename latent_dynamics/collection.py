@@ -60,6 +60,17 @@ def collect(policy, steps, seed=0, workers=None):
                     played.append(episode)
                     have += len(episode["actions"])
                     bar.update(min(len(episode["actions"]), max(0, bar.total - bar.n)))
+    return _joined(played, seed)
+
+
+def collect_episodes(policy, count, seed=0, workers=None):
+    """Play episodes 0 to count - 1 of a data set: Episodes. What `collect` plays of the same seed begins with them."""
+    with _pool(workers) as run:
+        return _joined(list(run(partial(play_episode, seed, policy=policy), range(count))), seed)
+
+
+def _joined(played, seed):
+    """Lay episodes end to end: Episodes."""
     joined = {name: np.concatenate([episode[name] for episode in played]) for name in played[0]}
     lengths = np.array([len(episode["actions"]) for episode in played])
     return Episodes(**joined, lengths=lengths, seed=seed)

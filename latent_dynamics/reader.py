@@ -92,11 +92,11 @@ def limits():
     """Return what real frames look like to the reader, and how far it is off on them: pairs of numbers by name.
 
     "ink", "smear" and "cart_ink" are the 1st and 99th percentiles over frames that the renderer draws of all that an
-    episode visits: carts on the whole track, poles up to the 12 degrees at which it ends; less those of which the picture
-    shows too little. "error" and "error_cut" are root mean square errors (metres, radians) where all is in the picture,
-    and where the edge cuts some of it off. Computed once, from 3,000 frames.
+    episode visits: carts on the whole track, poles up to the 12 degrees at which it ends; less those of which the
+    picture shows too little. "error" and "error_cut" are root mean square errors (metres, radians) where all is in the
+    picture, and where the edge cuts some of it off. Computed once, from 2,000 frames.
     """
-    states, frames = real_frames(3000)
+    states, frames = real_frames(2000)
     seen = measure(frames)
     enough, whole = seen.shown > LEAST_SHOWN, seen.shown > WHOLE
     found = {name: np.percentile(getattr(seen, name)[enough], [1, 99]) for name in ("ink", "smear", "cart_ink")}

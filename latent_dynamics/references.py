@@ -74,7 +74,7 @@ def fit_state(x, theta, actions, error=None, rounds=3):
 
 
 def fit_first_state(x, theta, actions, error=None, rounds=3):
-    """Fit the first state: (B, 4), and the spread of what is known about it, a square root of its covariance (B, 4, 4)."""
+    """Fit the first state: (B, 4), and how far it may be off, a square root of its covariance (B, 4, 4)."""
     if error is None:
         error = torch.tensor(limits()["error"], dtype=torch.float64).expand(*x.shape, 2)
     seen = error.isfinite().all(-1)  # (B, K + 1)
@@ -166,7 +166,7 @@ def rounded_reading(states):
 @cache
 def rounded_error():
     """Return what rounded corners leave of the reader's error, root mean square: metres, radians."""
-    states, frames = real_frames(3000)
+    states, frames = real_frames(2000)
     seen = measure(frames)
     off = torch.stack([seen.x, seen.theta], -1) - rounded_reading(states)
     return tuple(off[seen.shown > WHOLE].square().mean(0).sqrt().tolist())
@@ -214,11 +214,13 @@ class ActionsOnly(_TrueUnits):
     """Sees no frame at all: ridge regression from the window's actions to where cart and pole will be.
 
     What it gets right, the actions have given away. A state carries (x, 0, theta, 0), then the context's actions.
+    Recorded actions betray more than coins do, so it remembers the `protocol` of the windows that it was fitted to, and
+    the judge refuses it on those of another.
     """
 
     def __init__(self, windows, ridge=30.0):
         super().__init__()
-        self.context, horizon = windows.context, windows.horizon
+        self.protocol, self.context, horizon = windows.protocol, windows.context, windows.horizon
         self.state_size, self.weights = 4 + self.context, []
         every = torch.cat([windows.actions_before, windows.actions], 1)
         for h in range(1, horizon + 1):
@@ -252,7 +254,7 @@ class ActionsOnly(_TrueUnits):
 class ShuffledActions(WorldModel):
     """Any model, told another window's actions: what it still gets right does not come from what was done.
 
-    The rows of a batch are turned half-way round, so give it more than one.
+    The rows of a batch are turned half-way round; one alone is refused, since it would be told its own.
     """
 
     def __init__(self, model):
@@ -261,6 +263,8 @@ class ShuffledActions(WorldModel):
         self.filter, self.decode, self.outcome = model.filter, model.decode, model.outcome
 
     def imagine(self, belief, actions, samples=None):
+        if len(actions) < 2:
+            raise ValueError("one window alone has no other whose actions it could be told; give at least two at once")
         return self.model.imagine(belief, actions.roll(len(actions) // 2, 0), samples=samples)
 
 

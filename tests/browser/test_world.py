@@ -143,7 +143,8 @@ def test_a_frame_is_read_as_the_package_reads_it(page, untrained_model):
         haze = untrained_model.decode(torch.randn(20, untrained_model.state_size)).numpy()
     frames = np.concatenate([real, mush(real), haze])
     limits = str({name: list(pair) for name, pair in reader.limits().items()})
-    function = f"(f) => {{ const r = readFrame(f, {limits}); return Float64Array.of(r.x, r.theta, r.valid, ...r.error); }}"
+    numbers = "Float64Array.of(r.x, r.theta, r.valid, ...r.error)"
+    function = f"(f) => {{ const r = readFrame(f, {limits}); return {numbers}; }}"
     x, theta, valid, *error = each(page, function, frames, np.float64).T
     expected = reader.read(frames)
     seen = expected.valid.numpy()
@@ -161,10 +162,11 @@ def test_exact_physics_is_fitted_as_the_package_fits_it(page, context):
     actions = torch.from_numpy(cartpole.random_actions((60, context), rng))
     after = [cartpole.simulate(start, actions)] if context else []
     states = torch.cat([start[:, None], *after], 1)[..., [0, 2]]
-    error = torch.from_numpy(rng.choice([0.002, 0.004, np.inf], (60, context + 1, 1)) * [1.0, 1.5])  # inf: no pole to read
+    error = torch.from_numpy(rng.choice([0.002, 0.004, np.inf], (60, context + 1, 1)) * [1.0, 1.5])  # inf: no pole
     x, theta = (states + torch.from_numpy(rng.normal(0, [0.0025, 0.0045], states.shape))).unbind(-1)
     function = f"""(row) => {{
-        const [x, theta, pushes, off] = [0, 1, 2, 3].map((i) => [...row.subarray({context + 1} * i, {context + 1} * (i + 1))]);
+        const part = (i) => [...row.subarray({context + 1} * i, {context + 1} * (i + 1))];
+        const [x, theta, pushes, off] = [0, 1, 2, 3].map(part);
         const seen = x.map((_, n) => ({{
             after: n, x: x[n], theta: theta[n], valid: Number.isFinite(off[n]), error: [off[n], 1.5 * off[n]],
         }}));
