@@ -19,7 +19,9 @@ _ROOMS = {  # a file is called by its short name: ld.drift is judging/drift.py
     "models": ("training", "world_model"),
     "acting": ("controllers",),
     "keeping": ("artifacts", "recorded", "store"),
-    "judging": ("drift", "ladder", "probes", "references", "rollout"),
+    "judging": (
+        "drift", "judging_set", "ladder", "probes", "references", "reliability", "rollout", "statistics",
+    ),
     "showing": ("pages", "plotting", "widgets"),
     "workshop": ("bench",),
 }

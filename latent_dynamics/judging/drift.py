@@ -3,30 +3,38 @@
 Two protocols, always both. *Replayed* windows follow the recorded actions, which an expert chose by looking at
 the state: they betray it. *Intervened* windows put the simulator back into the window's true state and drive it by
 coin tosses: what a model gets right there, it knows of the physics.
+
+What is scored ends when the truth falls, or leaves the picture. Poles that fall early are the fast ones, which are hard
+to predict: late steps are scored on what stayed slow (`informative_censoring` says how much). So a curve over steps is
+compared with another curve on the same windows, and not with its own beginning.
 """
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from ..models.training import seeded
 from ..world.cartpole import random_actions
 from ..world.preprocessing import from_bytes
 from ..world.reader import degrees, read
 from ..world.worlds import CARTPOLE, World
-from . import rollout
+from . import rollout, statistics
 
 
 @dataclass(frozen=True)
 class Windows:
-    """B windows: K context steps, then up to N steps to be predicted, until the truth falls."""
+    """B windows: K context steps, then up to N steps to be predicted, until the truth falls or leaves the picture."""
 
     pixels: torch.Tensor  # (B, K + N + 1, H, W) uint8; after the truth has fallen, its last frame again
     actions_before: torch.Tensor  # (B, K) int64
     actions: torch.Tensor  # (B, N) int64
     states: torch.Tensor  # (B, N + 1, S) float64: the truth at the end of the context, and after each step
-    alive: torch.Tensor  # (B, N) bool: the truth is still up after step h, at index h - 1
+    alive: torch.Tensor  # (B, N) bool: after step h, at h - 1, the truth is still up and can be read off its frame
     episode: np.ndarray  # (B,) from which episode; windows of one are not independent
+    protocol: str  # "replayed" or "intervened"
     world: World = CARTPOLE  # where they were played
 
     @property
@@ -50,7 +58,8 @@ class Windows:
         return len(self.episode)
 
     def __getitem__(self, rows):
-        return replace(self, **{name: value[rows] for name, value in vars(self).items() if name != "world"})
+        whole = ("protocol", "world")
+        return replace(self, **{name: value[rows] for name, value in vars(self).items() if name not in whole})
 
 
 def _starts(episodes, context, stride, least=1):
@@ -75,10 +84,12 @@ def replayed_windows(episodes, context=10, horizon=50, stride=10):
     states = torch.from_numpy(episodes.states[(frame[:, None] + at)[:, context:]])
     within = torch.from_numpy(np.arange(context + 1, context + horizon + 1) <= left[:, None])
     actions = torch.from_numpy(episodes.actions[first_step[:, None] + at_action])
+    seen = _can_be_read(episodes.frames)[frame[:, None] + at][:, context + 1 :]
     return Windows(
         pixels=torch.from_numpy(episodes.frames[frame[:, None] + at]),
         actions_before=actions[:, :context], actions=actions[:, context:], states=states,
-        alive=within & ~episodes.world.fallen(states[:, 1:]), episode=episode, world=episodes.world,
+        alive=_so_far(within & ~episodes.world.fallen(states[:, 1:]) & seen), episode=episode, protocol="replayed",
+        world=episodes.world,
     )  # fmt: skip
 
 
@@ -90,8 +101,8 @@ def intervened_windows(episodes, context=10, horizon=20, stride=10, seed=0):
     actions = torch.from_numpy(random_actions((len(frame), horizon), rng, world.actions))
     start = torch.from_numpy(episodes.states[frame + context])  # (B, S)
     states = torch.cat([start[:, None], world.simulate(start, actions, chance)], 1)
-    alive = ~world.fallen(states[:, 1:]).cumsum(1).bool()
-    last_up = alive.sum(1)  # index, in `states`, of the last state before the fall
+    up = _so_far(~world.fallen(states[:, 1:]))
+    last_up = up.sum(1)  # index, in `states`, of the last state before the fall
     shown = torch.minimum(torch.arange(1, horizon + 1), last_up[:, None])  # (B, N)
     drawn = world.draw(torch.gather(states, 1, shown[..., None].expand(-1, -1, world.size)).numpy())
     before = frame[:, None] + np.arange(context + 1)
@@ -99,8 +110,45 @@ def intervened_windows(episodes, context=10, horizon=20, stride=10, seed=0):
     return Windows(
         pixels=torch.from_numpy(frames),
         actions_before=torch.from_numpy(episodes.actions[first_step[:, None] + np.arange(context)]),
-        actions=actions, states=states, alive=alive, episode=episode, world=world,
+        actions=actions, states=states, alive=_so_far(up & _can_be_read(drawn)), episode=episode, protocol="intervened",
+        world=world,
     )  # fmt: skip
+
+
+def _so_far(good):
+    """Say where all steps up to this one were good: (B, N) bool -> (B, N) bool."""
+    return good.cumprod(1).bool()
+
+
+def _can_be_read(pixels, batch=2048):
+    """Say of real frames (..., H, W) uint8 whether the picture shows enough of cart and pole: (...) bool."""
+    flat = pixels.reshape(-1, *pixels.shape[-2:])
+    seen = [read(from_bytes(flat[i : i + batch])).valid for i in range(0, len(flat), batch)]
+    return torch.cat(seen).reshape(pixels.shape[:-2])
+
+
+def informative_censoring(windows):
+    """Return how fast the poles turn at first whose truth ends before the horizon, and those that last: (deg/s, deg/s).
+
+    Medians of |theta_dot|; NaN where there are no such windows. Were they alike, a truth that ends would say nothing
+    about how hard its window is.
+    """
+    speed = degrees(windows.world.entry(windows.states[:, 0], "theta_dot").abs()).numpy()
+    lasts = windows.alive[:, -1].numpy()
+    return tuple(float(np.median(speed[rows])) if rows.any() else float("nan") for rows in (~lasts, lasts))
+
+
+class Survival(NamedTuple):
+    """When an error first exceeds a limit."""
+
+    steps: float  # the median step by Kaplan & Meier (1958); inf where fewer than half ever fail
+    ended: float  # share of the windows whose truth fell or left the picture before
+    lasted: float  # share of the windows that were right to the horizon
+
+    @property
+    def censored(self):
+        """The share of windows that did not fail while they could be seen."""
+        return self.ended + self.lasted
 
 
 @dataclass(frozen=True)
@@ -130,18 +178,22 @@ class Judgement:
         return there.sum(0) / np.maximum(self.alive.sum(0), 1)
 
     def survival(self, limit=2.0, rows=slice(None)):
-        """Return when the error first exceeds `limit` degrees: the median step, and the share censored.
+        """Return when the error first exceeds `limit` degrees: Survival(steps, ended, lasted).
 
-        A window whose truth ends first is censored, not counted as a success: Kaplan & Meier (1958).
-        The median is inf where fewer than half ever fail.
+        A window whose truth ends first is censored, not counted as a success. Kaplan & Meier's estimate takes the
+        censored to be like the others; poles that fall early are the fast ones, so it flatters every model a little.
         """
         if limit <= 0:
             raise ValueError(f"a limit of {limit} degrees; it must be above 0")
+        when, failed = (one[rows] for one in self.first_beyond(limit))
+        lasted = ~failed & self.alive[rows, -1]
+        return Survival(kaplan_meier_median(when, failed), float((~failed & ~lasted).mean()), float(lasted.mean()))
+
+    def first_beyond(self, limit):
+        """Return of each window the first step beyond `limit` degrees, or its last one scored; whether it failed."""
         beyond = (self.theta_error > limit) & self.alive
-        beyond, last = beyond[rows], self.alive[rows].sum(1)
         failed = beyond.any(1)
-        when = np.where(failed, beyond.argmax(1) + 1, last)
-        return kaplan_meier_median(when, failed), float(1 - failed.mean())
+        return np.where(failed, beyond.argmax(1) + 1, self.alive.sum(1)), failed
 
     def interval(self, figure, level=0.95, draws=300, seed=0):
         """Bootstrap a figure(rows) over episodes, the independent units: (low, high)."""
@@ -169,27 +221,77 @@ def kaplan_meier_median(when, failed):
 
 
 @torch.no_grad()
-def judge(model, windows, mode="free", batch=128, pixels=False):
+def judge(model, windows, mode="free", batch=128, pixels=False, reader=read, seed=0):
     """Run a model over windows and read its frames: "free" rollout or "teacher_forced". Returns Judgement.
 
-    pixels: whether `pixel_error` is measured too, which takes about as long as the reading.
+    A stochastic model is judged by its mean path; `fan` reads its samples. pixels: whether `pixel_error` is measured
+    too, which takes about as long as the reading; reader: `reader.read`, or `closest_picture.read` for other eyes;
+    seed: of whatever a model draws at random.
     """
     run = {"free": rollout.free, "teacher_forced": rollout.teacher_forced}
     if mode not in run:
         raise ValueError(f"no mode called {mode!r}; there are {', '.join(run)}")
+    _check_judged(model, windows)
+    x, theta, pixel_error = (torch.full(windows.alive.shape, torch.nan) for _ in range(3))
+    with seeded(seed), evaluating(model):
+        for rows in _batches(len(windows), batch):
+            part = windows[rows]
+            states = run[mode](model, part.frames, part.all_actions, part.context)  # (batch, N, D)
+            frames = model.decode(states[part.alive])  # what comes after the truth's fall is not scored
+            seen = reader(frames)
+            x[rows] = _where(part.alive, torch.where(seen.valid, seen.x, torch.nan))
+            theta[rows] = _where(part.alive, torch.where(seen.valid, degrees(seen.theta), torch.nan))
+            if pixels:
+                pixel_error[rows] = _where(part.alive, moving_pixel_error(frames, part))
+    return score(x.numpy(), theta.numpy(), windows, pixel_error.numpy() if pixels else None)
+
+
+@torch.no_grad()
+def fan(model, windows, samples, batch=32, reader=read, seed=0):
+    """Draw `samples` futures of each window from a stochastic model, and read them: x metres, theta degrees.
+
+    Both (B, samples, N), NaN where there is no pole or the truth has ended. The same seed draws the same futures.
+    """
+    _check_judged(model, windows)
+    x, theta = (torch.full((len(windows), windows.horizon, samples), torch.nan) for _ in range(2))
+    generator = torch.Generator().manual_seed(seed)
+    with seeded(seed), evaluating(model):
+        for rows in _batches(len(windows), batch):
+            part = windows[rows]
+            states = rollout.free(model, part.frames, part.all_actions, part.context, samples, generator)
+            seen = reader(model.decode(states.transpose(1, 2)[part.alive]))  # (B, S, N, D) -> (M, S)
+            alive = part.alive[..., None].expand(-1, -1, samples)
+            x[rows] = _where(alive, torch.where(seen.valid, seen.x, torch.nan))
+            theta[rows] = _where(alive, torch.where(seen.valid, degrees(seen.theta), torch.nan))
+    return x.transpose(1, 2).numpy(), theta.transpose(1, 2).numpy()
+
+
+def _check_judged(model, windows):
+    """Raise a clear error where there are no windows, or a model was fitted to windows of another protocol."""
     if len(windows) == 0:
         raise ValueError("there are no windows to judge by; take a shorter context or more episodes")
-    x, theta, pixel_error = (torch.full(windows.alive.shape, torch.nan) for _ in range(3))
-    for rows in torch.arange(len(windows)).split(batch):
-        part = windows[rows.numpy()]
-        states = run[mode](model, part.frames, part.all_actions, part.context)  # (batch, N, D)
-        frames = model.decode(states[part.alive])  # what comes after the truth's fall is not scored
-        seen = read(frames)
-        x[rows] = _where(part.alive, torch.where(seen.valid, seen.x, torch.nan))
-        theta[rows] = _where(part.alive, torch.where(seen.valid, degrees(seen.theta), torch.nan))
-        if pixels:
-            pixel_error[rows] = _where(part.alive, moving_pixel_error(frames, part))
-    return score(x.numpy(), theta.numpy(), windows, pixel_error.numpy() if pixels else None)
+    if getattr(model, "protocol", windows.protocol) != windows.protocol:
+        raise ValueError(
+            f"{type(model).__name__} was fitted to {model.protocol} windows, and these are {windows.protocol}: "
+            "fit it to windows of the protocol that it is judged by"
+        )
+
+
+@contextmanager
+def evaluating(model):
+    """Put a model into evaluation mode inside the block, and each part back as it was."""
+    was_training = [part for part in model.modules() if part.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part in was_training:
+            part.training = True
+
+
+def _batches(count, batch):
+    """Split rows into batches that are as even as they can be: none is left alone unless batches are of one or two."""
+    return np.array_split(np.arange(count), -(-count // batch))
 
 
 def _where(alive, values):
@@ -212,9 +314,9 @@ def moving_pixel_error(frames, windows, least=0.05):
 
 def score(x, theta, windows, pixel_error=None):
     """Score readings against the truth: x (B, N) metres, theta (B, N) degrees with NaN for no pole."""
-    truth, alive = windows.states[:, 1:], windows.alive.numpy()
+    truth, alive, lost = windows.states[:, 1:], windows.alive.numpy(), np.isnan(theta)
     x_true, theta_true = (windows.world.entry(truth, name).numpy() for name in ("x", "theta"))
-    theta_true, lost = degrees(theta_true), np.isnan(theta)
+    theta_true = degrees(theta_true)
     theta_error = np.where(lost, np.inf, abs(theta - theta_true))
     x_error = np.where(lost, np.inf, 100 * abs(x - x_true))
     return Judgement(
@@ -231,35 +333,33 @@ def protocols(episodes, context=10, horizon=50, stride=10, seed=0):
     }
 
 
-def evaluate(model, episodes, context=10, horizon=50, seed=0, teacher_forced=True, windows=None):
-    """Judge a world model by both protocols, in plain numbers that JSON can hold.
+def evaluate(model, windows, teacher_forced=True, reader=read):
+    """Judge a world model by the windows that `protocols` cuts, {name: Windows}, in plain numbers that JSON can hold.
 
-    Returns {"replayed": figures, "intervened": figures}; the latter over at most 20 steps, by when half of the truths
-    have fallen. Figures: "theta" (degrees), "x" (centimetres), "skill", "pole_there" (share of frames), "pixels" (see
-    `moving_pixel_error`) and "teacher_forced" (degrees, each from the real frames before it) are lists of N medians,
-    one a step; "steps_1" and "steps_2" are the median first steps beyond 1 and 2 degrees, "censored_1" and
-    "censored_2" the share of windows whose truth ended before, "interval_2" is the 95 % interval over episodes. None:
-    no pole, or more than half never. Models whose `filter` is slow may leave out `teacher_forced`; whoever judges many
-    models may cut the `windows` once, with `protocols`: then `episodes`, `context`, `horizon` and `seed` mean nothing.
+    Returns {name: figures}. Figures: "theta" (degrees), "x" (centimetres), "skill", "pole_there" (share of frames),
+    "pixels" (see `moving_pixel_error`) and "teacher_forced" (degrees, each from the real frames before it) are lists of
+    N medians, one a step; "steps_1" and "steps_2" are the median first steps beyond 1 and 2 degrees, with the shares of
+    windows that did not fail: "ended_2" whose truth ended before, "lasted_2" that were right to the horizon, and
+    "censored_2" both; "interval_2" is the 95 % interval over episodes; "windows" holds what each window scored, packed:
+    see `statistics.unpacked`. None: no pole, or more than half never. Models whose `filter` is slow may leave out
+    `teacher_forced`.
     """
-    if windows is None and episodes is None:
-        raise ValueError("nothing to judge on: give episodes, or windows as `protocols` cuts them")
-    windows = windows or protocols(episodes, context, horizon, seed=seed)
-    return {protocol: _figures(model, cut, teacher_forced) for protocol, cut in windows.items()}
+    return {protocol: _figures(model, cut, teacher_forced, reader) for protocol, cut in windows.items()}
 
 
-def _figures(model, windows, teacher_forced):
-    free = judge(model, windows, pixels=True)
+def _figures(model, windows, teacher_forced, reader):
+    free = judge(model, windows, pixels=True, reader=reader)
     figures = {
         "theta": free.median(), "x": free.median("x"), "skill": free.skill(), "pole_there": free.pole_there(),
         "pixels": _column_medians(free.pixel_error, free.alive),
     }  # fmt: skip
     if teacher_forced:
-        figures["teacher_forced"] = judge(model, windows, "teacher_forced").median()
+        figures["teacher_forced"] = judge(model, windows, "teacher_forced", reader=reader).median()
     for limit in (1, 2):
-        figures[f"steps_{limit}"], figures[f"censored_{limit}"] = free.survival(float(limit))
+        survival = free.survival(float(limit))
+        figures |= {f"{name}_{limit}": getattr(survival, name) for name in ("steps", "ended", "lasted", "censored")}
     figures["interval_2"] = free.interval(lambda rows: free.survival(2.0, rows)[0])
-    return {name: _plain(value) for name, value in figures.items()}
+    return {name: _plain(value) for name, value in figures.items()} | {"windows": statistics.packed(free)}
 
 
 def _plain(value):

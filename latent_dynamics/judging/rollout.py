@@ -32,8 +32,13 @@ def teacher_forced(model, frames, actions, context):
 
 
 @torch.no_grad()
-def free(model, frames, actions, context):
-    """Predict every frame after the context from the context alone: (B, N, D)."""
+def free(model, frames, actions, context, samples=None, generator=None):
+    """Predict every frame after the context from the context alone: (B, N, D).
+
+    With `samples`, of a stochastic model, as many futures of each window, drawn from `generator`: (B, samples, N, D).
+    """
     check_window(frames, actions, context)
     belief = model.observe(frames[:, : context + 1], actions[:, :context])
-    return model.imagine(belief, actions[:, context:])
+    if samples is None:
+        return model.imagine(belief, actions[:, context:])
+    return model.imagine(belief, actions[:, context:], samples=samples, generator=generator)

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from ..world.rendering import draw
-from .cartpole import PIXELS_PER_METRE, THETA_LIMIT, X_LIMIT
-from .reader import COLUMN, LEAST_SHOWN, POLE_ROWS, Reading
+from .cartpole import PIXELS_PER_METRE
+from .reader import COLUMN, LEAST_SHOWN, POLE_ROWS, Reading, real_frames
 
 FINE = 12  # positions drawn within a column: half a screen pixel apart
 STEP = math.radians(0.25)  # between two angles that are drawn
@@ -22,7 +22,7 @@ FURTHEST = 100  # angles drawn to each side: 25 degrees
 REACH = 10  # columns to each side of the axle that cart and pole may cover
 BESIDE = 2  # columns beyond the screen where the axle is looked for too
 COARSE = 8  # every so many angles are tried everywhere
-LEVELS = (((-12, -9, -6, -3, 0, 3, 6, 9, 12), (-8, -6, -4, -2, 0, 2, 4, 6, 8)), ((range(-3, 4)), (range(-3, 4))))
+LEVELS = (((-12, -9, -6, -3, 0, 3, 6, 9, 12), (-8, -6, -4, -2, 0, 2, 4, 6, 8)), (range(-3, 4), range(-3, 4)))
 SHARP = 0.01  # pictures that are farther by this, in squared pixels, than the closest count e times less
 CART = slice(24, 32)  # rows of the cart, and of the pole's end before it
 
@@ -31,9 +31,7 @@ CART = slice(24, 32)  # rows of the cart, and of the pole's end before it
 class Closest(Reading):
     """A reading (...), and how well the closest picture explains the frame."""
 
-    left: (
-        torch.Tensor
-    )  # (...) squared distance in the pole's or the cart's rows, as a share of the picture's squared ink
+    left: torch.Tensor  # (...) squared distance in the pole's or the cart's rows, by the squared ink of the picture
     shown: torch.Tensor  # (...) which share of the closest picture's ink lies on the screen
 
 
@@ -86,9 +84,7 @@ def limit():
 
     The 99th percentile over 500 frames that the renderer draws of all that an episode visits.
     """
-    states = np.random.default_rng(0).uniform(-1, 1, (500, 4)) * [X_LIMIT, 0, THETA_LIMIT, 0]
-    frames = torch.from_numpy(draw(states, workers=1)) / 255
-    seen = measure(1 - soft(1 - frames))
+    seen = measure(1 - soft(1 - real_frames(500)[1]))
     return float(seen.left[seen.valid].quantile(0.99))
 
 

@@ -21,6 +21,7 @@ CART_ROWS = slice(29, 31)  # below the pole's end and below the track's line
 CART_WIDTH, POLE_WIDTH = 51 / COLUMN, 12 / COLUMN  # columns; the pole a little more, since it leans
 FAINT = 0.02  # ink below this is a decoder's haze, not a thing
 LEAST_SHOWN = 0.4  # share of the pole or the cart that the picture must show
+WHOLE = 0.999  # share above which nothing is cut off: it is rounded
 
 
 @dataclass(frozen=True)
@@ -88,21 +89,58 @@ def uncut(balance):
 
 @cache
 def limits():
-    """Return what real frames look like to the reader: limits of ink, smear and cart ink.
+    """Return what real frames look like to the reader, and how far it is off on them: pairs of numbers by name.
 
-    The 1st and 99th percentiles over frames that the renderer draws of all that an episode visits: carts on the whole
-    track, poles up to the 12 degrees at which it ends; computed once from 2,000 of them, less those of which the
-    picture shows too little.
+    "ink", "smear" and "cart_ink" are the 1st and 99th percentiles over frames that the renderer draws of all that an
+    episode visits: carts on the whole track, poles up to the 12 degrees at which it ends; less those of which the
+    picture shows too little. "error" and "error_cut" are root mean square errors (metres, radians) where all is in the
+    picture, and where the edge cuts some of it off. Computed once, from 2,000 frames.
     """
+    states, frames = real_frames(2000)
+    seen = measure(frames)
+    enough, whole = seen.shown > LEAST_SHOWN, seen.shown > WHOLE
+    found = {name: np.percentile(getattr(seen, name)[enough], [1, 99]) for name in ("ink", "smear", "cart_ink")}
+    off = torch.stack([seen.x, seen.theta], -1) - states[:, [0, 2]]
+    for name, rows in {"error": whole, "error_cut": enough & ~whole}.items():
+        found[name] = off[rows].square().mean(0).sqrt()
+    return {name: tuple(map(float, pair)) for name, pair in found.items()}
+
+
+def real_frames(count):
+    """Draw states (count, 4) all over what an episode visits: the states, and their frames (count, 32, 100)."""
     from .rendering import draw  # only here: the reader itself needs no renderer
 
-    rng = np.random.default_rng(0)
-    states = np.zeros((2000, 4))
-    states[:, 0], states[:, 2] = rng.uniform(-X_LIMIT, X_LIMIT, 2000), rng.uniform(-THETA_LIMIT, THETA_LIMIT, 2000)
-    seen = measure(draw(states, workers=1) / 255.0)
-    enough = seen.shown > LEAST_SHOWN
-    percentile = {name: np.percentile(getattr(seen, name)[enough], [1, 99]) for name in ("ink", "smear", "cart_ink")}
-    return {name: tuple(map(float, pair)) for name, pair in percentile.items()}
+    states = np.random.default_rng(0).uniform(-1, 1, (count, 4)) * [X_LIMIT, 0, THETA_LIMIT, 0]
+    return torch.from_numpy(states), torch.from_numpy(draw(states, workers=1)) / 255.0
+
+
+def errors(seen):
+    """Return by how much readings of real frames are off, (..., 2): metres, radians; inf where there is no pole."""
+    whole, cut = (torch.tensor(limits()[name], dtype=torch.float64) for name in ("error", "error_cut"))
+    error = torch.where((seen.shown > WHOLE)[..., None], whole, cut)
+    return torch.where(seen.valid[..., None], error, math.inf)
+
+
+def rounded_reading(x, theta):
+    """Return x and theta (..., 2) as the corners show them that the renderer truncates to whole pixels."""
+    middle = x * PIXELS_PER_METRE + 300
+    cart = torch.trunc(middle - 25) + torch.trunc(middle + 25) + 1  # twice its middle
+    sin, cos = torch.sin(theta), torch.cos(theta)
+    right = up = 0.0  # from the middle of the pole's lower end to that of its upper end, twice
+    for side in (-5, 5):
+        for height, sign in ((-5, -1), (120, 1)):
+            right = right + sign * torch.trunc(cos * side + sin * height + middle)
+            up = up + sign * torch.trunc(cos * height - sin * side + 107.5)
+    return torch.stack([(cart / 2 - 300) / PIXELS_PER_METRE, torch.atan2(right, up)], -1)
+
+
+@cache
+def rounded_error():
+    """Return what rounded corners leave of the reader's error, root mean square: metres, radians."""
+    states, frames = real_frames(2000)
+    seen = measure(frames)
+    off = torch.stack([seen.x, seen.theta], -1) - rounded_reading(states[:, 0], states[:, 2])
+    return tuple(off[seen.shown > WHOLE].square().mean(0).sqrt().tolist())
 
 
 def read(frames, slack=1.5):

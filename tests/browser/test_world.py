@@ -167,9 +167,13 @@ def test_a_frame_is_read_as_the_package_reads_it(page, untrained_model):
         haze = untrained_model.decode(torch.randn(20, untrained_model.state_size)).numpy()
     frames = np.concatenate([real, mush(real), haze])
     limits = str({name: list(pair) for name, pair in reader.limits().items()})
-    function = f"(f) => {{ const r = cartpole.read(f, {limits}); return Float64Array.of(r.x, r.theta, r.valid); }}"
-    x, theta, valid = each(page, function, frames, np.float64).T
+    numbers = "Float64Array.of(r.x, r.theta, r.valid, ...r.error)"
+    function = f"(f) => {{ const r = cartpole.read(f, {limits}); return {numbers}; }}"
+    x, theta, valid, *error = each(page, function, frames, np.float64).T
     expected = reader.read(frames)
+    seen = expected.valid.numpy()
+    assert (np.stack(error, -1)[seen] == reader.errors(expected).numpy()[seen]).all()
+    assert {cut := reader.limits()["error_cut"][1]} < set(error[1][seen]), f"some are whole, and some are not: {cut}"
     assert (valid == expected.valid.numpy()).all() and 0.1 < valid.mean() < 0.9
     assert np.abs(x - expected.x.numpy()).max() <= 1e-9
     assert np.abs(theta - expected.theta.numpy()).max() <= 1e-9
@@ -182,15 +186,19 @@ def test_exact_physics_is_fitted_as_the_package_fits_it(page, context):
     actions = torch.from_numpy(cartpole.random_actions((60, context), rng))
     after = [CARTPOLE.simulate(start, actions)] if context else []
     states = torch.cat([start[:, None], *after], 1)[..., [0, 2]]
+    error = torch.from_numpy(rng.choice([0.002, 0.004, np.inf], (60, context + 1, 1)) * [1.0, 1.5])  # inf: no pole
     x, theta = (states + torch.from_numpy(rng.normal(0, [0.0025, 0.0045], states.shape))).unbind(-1)
     function = f"""(row) => {{
-        const [x, theta, pushes] = [0, 1, 2].map((i) => [...row.subarray({context + 1} * i, {context + 1} * (i + 1))]);
-        const seen = x.map((_, n) => ({{ after: n, x: x[n], theta: theta[n] }}));
+        const part = (i) => [...row.subarray({context + 1} * i, {context + 1} * (i + 1))];
+        const [x, theta, pushes, off] = [0, 1, 2, 3].map(part);
+        const seen = x.map((_, n) => ({{
+            after: n, x: x[n], theta: theta[n], valid: Number.isFinite(off[n]), error: [off[n], 1.5 * off[n]],
+        }}));
         return fitState(cartpole, seen, pushes.slice(0, {context}));
     }}"""
-    rows = torch.cat([x, theta, actions.double(), torch.zeros(60, 1).double()], 1).numpy()
+    rows = torch.cat([x, theta, actions.double(), torch.zeros(60, 1).double(), error[..., 0]], 1).numpy()
     fitted = each(page, function, rows, np.float64)
-    expected = references.fit_state(x, theta, actions).numpy()
+    expected = references.fit_state(x, theta, actions, error).numpy()
     assert np.abs(fitted - expected).max() <= 1e-6
 
 
@@ -198,7 +206,8 @@ def test_what_was_not_seen_is_left_out_of_the_fit(page):
     """Frames 0, 7 and 20 of 20 noiseless steps are enough to know the last state."""
     start, actions = torch.tensor([[0.3, 0.1, 0.02, -0.2]]).double(), torch.tensor([[0, 1, 1, 0, 1, 0, 0, 1, 0, 1] * 2])
     states = torch.cat([start[:, None], CARTPOLE.simulate(start, actions)], 1)[0]
-    seen = [{"after": n, "x": float(states[n, 0]), "theta": float(states[n, 2])} for n in (0, 7, 20)]
+    sure = {"valid": True, "error": [0.0025, 0.0045]}
+    seen = [{"after": n, "x": float(states[n, 0]), "theta": float(states[n, 2]), **sure} for n in (0, 7, 20)]
     fitted = page.evaluate("([seen, pushes]) => [...fitState(cartpole, seen, pushes)]", [seen, actions[0].tolist()])
     assert np.abs(np.array(fitted) - states[-1].numpy()).max() < 0.01
 

@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics import cartpole, drift, reader
-from latent_dynamics.judging.references import ConstantUpright, ExactPhysics, RepeatLastFrame, fit_state
+from latent_dynamics import cartpole, closest_picture, drift, reader, statistics
+from latent_dynamics.judging.references import (
+    ActionsOnly,
+    ConstantUpright,
+    ExactPhysics,
+    RepeatLastFrame,
+    ShuffledActions,
+    fit_state,
+    untrained,
+)
+from latent_dynamics.models import AutoencoderMLP
 from latent_dynamics.models.world_model import WorldModel
 from latent_dynamics.world.preprocessing import preprocess
 from latent_dynamics.world.rendering import draw
@@ -150,6 +159,116 @@ def test_a_last_batch_whose_truths_have_all_fallen_is_no_trouble(mixed_episodes)
     assert np.isfinite(judged.theta_error[0]).all() and np.isnan(judged.theta_error[1]).all()
 
 
+# A judge that is fair: eyes, chance, modes, and whom it refuses
+
+
+@protocols
+def test_other_eyes_judge_alike_and_are_really_used(windows):
+    few = windows[:12]
+    ink, closest = (drift.judge(ExactPhysics(), few, reader=read) for read in (reader.read, closest_picture.read))
+    alive = few.alive.numpy()
+    assert not np.array_equal(ink.theta[alive], closest.theta[alive])
+    assert np.median(abs(ink.theta - closest.theta)[alive]) < 0.5
+
+
+class Gamble(ExactPhysics):
+    """Physics with gusts that nobody saw: its mean path has none, its samples differ. It forgets in training mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.drop, self.asked = torch.nn.Dropout(0.5), []
+
+    def observe(self, frames, actions):
+        return self.drop(super().observe(frames, actions))
+
+    def imagine(self, belief, actions, samples=None, generator=None):
+        self.asked.append((samples, generator))
+        states = super().imagine(belief, actions)
+        if samples is None:
+            return states
+        gusts = 0.1 * torch.randn(len(states), samples, *states.shape[1:], generator=generator, dtype=torch.float64)
+        return states[:, None] + gusts.cumsum(2) * torch.tensor([0.1, 0, 0.1, 0])
+
+
+def test_a_stochastic_model_is_judged_by_its_mean_path_and_its_samples_are_those_of_the_seed(mixed_episodes):
+    few = drift.intervened_windows(mixed_episodes, K, N, stride=60)[:6]
+    model = Gamble()
+    assert_same(drift.judge(model, few), drift.judge(ExactPhysics(), few), atol=0)
+    assert model.asked == [(None, None)], "a model that is not asked for samples is given no generator"
+    x, theta = drift.fan(model, few, samples=4, seed=1)
+    assert x.shape == theta.shape == (6, 4, N) and model.asked[-1][0] == 4
+    up = few.alive.numpy()
+    assert np.isnan(theta.transpose(0, 2, 1)[~up]).all()
+    assert (np.nanstd(theta, 1)[up] > 0).mean() > 0.9, "the samples of a window differ"
+    assert np.array_equal(drift.fan(model, few, samples=4, seed=1)[1], theta, equal_nan=True)
+    assert not np.array_equal(drift.fan(model, few, samples=4, seed=2)[1], theta, equal_nan=True)
+    with pytest.raises((ValueError, TypeError)):
+        drift.fan(ExactPhysics(), few, samples=4)
+
+
+def test_whatever_a_model_draws_is_drawn_from_the_judges_seed_and_not_from_the_readers(mixed_episodes):
+    class Restless(Copycat):
+        def imagine(self, belief, actions, samples=None):
+            return super().imagine(belief.roll(int(torch.randint(100, ()))), actions)
+
+    few = drift.replayed_windows(mixed_episodes, K, N, stride=60)[:4]
+    torch.manual_seed(5)
+    one = drift.judge(Restless(), few, seed=3)
+    torch.manual_seed(6)
+    expected = torch.rand(1, generator=torch.Generator().manual_seed(6))
+    assert_same(one, drift.judge(Restless(), few, seed=3), atol=0)
+    assert torch.rand(1) == expected, "judging drew from the reader's own random stream"
+
+
+def test_a_model_left_in_training_mode_is_judged_as_it_is_used_and_put_back(mixed_episodes):
+    few = drift.replayed_windows(mixed_episodes, K, N, stride=60)[:4]
+    model = Gamble().train()
+    model.kept = torch.nn.Linear(1, 1).eval()
+    assert_same(drift.judge(model, few), drift.judge(ExactPhysics(), few), atol=0)
+    assert model.training and model.drop.training and not model.kept.training
+
+
+@pytest.mark.parametrize("count,batch", [(9, 4), (5, 4), (129, 128), (7, 3), (2, 2)])
+def test_no_window_is_left_alone_in_a_batch(count, batch):
+    sizes = [len(rows) for rows in drift._batches(count, batch)]
+    assert sum(sizes) == count and 2 <= min(sizes) and max(sizes) <= batch
+
+
+def test_no_window_is_told_its_own_actions(mixed_episodes):
+    windows = drift.replayed_windows(mixed_episodes, K, N, stride=60)[:5]
+    assert len(set(map(tuple, windows.actions.tolist()))) == 5
+    told = []
+
+    class Listens(ExactPhysics):
+        def imagine(self, belief, actions, samples=None):
+            told.extend(map(tuple, actions.tolist()))
+            return super().imagine(belief, actions)
+
+    drift.judge(ShuffledActions(Listens()), windows, batch=4)
+    assert len(told) == 5 and all(own != other for own, other in zip(map(tuple, windows.actions.tolist()), told))
+    with pytest.raises(ValueError, match="one window alone"):
+        drift.judge(ShuffledActions(untrained(AutoencoderMLP)), windows[:1])
+
+
+def test_a_guesser_from_actions_is_refused_on_the_other_protocol(mixed_episodes):
+    cuts = drift.protocols(mixed_episodes, K, N)
+    guessers = {name: ActionsOnly(windows) for name, windows in cuts.items()}
+    for name, guesser in guessers.items():
+        for protocol, windows in cuts.items():
+            if name == protocol:
+                assert np.isfinite(drift.judge(guesser, windows[:4]).median()).any()
+            else:
+                with pytest.raises(ValueError, match=f"fitted to {name} windows, and these are {protocol}"):
+                    drift.judge(guesser, windows[:4])
+
+
+def test_poles_that_fall_early_turn_faster(mixed_episodes):
+    ended, lasted = drift.informative_censoring(drift.intervened_windows(mixed_episodes, 2, 20, stride=5))
+    assert ended > 1.2 * lasted > 0
+    windows = drift.intervened_windows(mixed_episodes, 2, 2, stride=40)
+    assert np.isnan(drift.informative_censoring(windows[windows.alive[:, -1].numpy()])[0])
+
+
 # The windows
 
 
@@ -168,6 +287,8 @@ def test_replayed_windows_are_what_was_recorded_until_their_episode_ends(mixed_e
         assert np.array_equal(windows.states[w, : there - K + 1], episodes.states[f + K : f + there + 1])
         fell = there < K + N and episodes.terminated[s + there - 1] or cartpole.fallen(episodes.states[f + there])
         up = there - K - int(fell)
+        hidden = ~reader.read(recorded[K + 1 : K + 1 + up]).valid
+        up = int(hidden.float().argmax()) if hidden.any() else up  # what left the picture is scored no more
         assert windows.alive[w].tolist() == [True] * up + [False] * (N - up)
 
 
@@ -195,7 +316,18 @@ def test_a_truth_that_has_fallen_never_stands_up_again(mixed_episodes):
     windows = drift.intervened_windows(mixed_episodes, 1, 40, stride=10)
     beyond = cartpole.fallen(windows.states[:, 1:])
     assert (beyond.cumsum(1).bool() & ~beyond).any()  # some do swing back
-    assert torch.equal(windows.alive, ~beyond.cumsum(1).bool())
+    assert not (windows.alive & beyond.cumsum(1).bool()).any()
+    inside = (windows.states[:, 1:, 0].abs() < 2.2).all(1)
+    assert torch.equal(windows.alive[inside], ~beyond.cumsum(1).bool()[inside])
+
+
+def test_a_truth_that_leaves_the_picture_is_scored_no_more(mixed_episodes):
+    start = mixed_episodes[[0]]
+    start.states[:] = [2.36, 0, 0, 0]  # upright, half beyond the edge
+    windows = drift.intervened_windows(start, K, N, stride=10)
+    up = ~cartpole.fallen(windows.states[:, 1:])
+    shown = reader.read(torch.from_numpy(draw(windows.states[:, 1:].numpy(), workers=1)) / 255).valid
+    assert (up & ~shown).any() and torch.equal(windows.alive, (up & shown).cumprod(1).bool())
 
 
 def test_the_actions_of_an_intervention_do_not_depend_on_the_state(mixed_episodes):
@@ -238,7 +370,7 @@ def judgement(errors, up=None, episode=None, truth=3.0):
         actions_before=torch.zeros(B, 0, dtype=torch.int64),
         actions=torch.zeros(B, steps, dtype=torch.int64), states=states,
         alive=torch.from_numpy(np.arange(steps) < up[:, None]),
-        episode=np.arange(B) if episode is None else np.array(episode),
+        episode=np.arange(B) if episode is None else np.array(episode), protocol="replayed",
     )  # fmt: skip
     return drift.score(0.01 * errors, truth + errors, windows)
 
@@ -253,7 +385,7 @@ def test_a_frame_without_a_pole_counts_as_failed():
     judged = judgement([[0.1, np.nan, 0.1]] * 3)
     assert np.isinf(judged.theta_error[:, 1]).all() and np.isinf(judged.x_error[:, 1]).all()
     assert judged.median()[1] == np.inf
-    assert judged.survival() == (2.0, 0.0)
+    assert judged.survival() == (2.0, 0.0, 0.0)
     assert judged.pole_there().tolist() == [1, 0, 1]
 
 
@@ -273,7 +405,7 @@ def test_skill_is_1_for_the_truth_and_0_for_a_pole_that_always_stands():
 
 def test_survival_is_the_first_step_beyond_the_limit_even_if_it_comes_back():
     judged = judgement([[0, 3, 0, 0]] * 3)
-    assert judged.survival(2.0) == (2.0, 0.0) and judged.survival(4.0) == (float("inf"), 1.0)
+    assert judged.survival(2.0) == (2.0, 0.0, 0.0) and judged.survival(4.0) == (float("inf"), 0.0, 1.0)
     assert judgement([[2.0, 2.1]]).survival(2.0)[0] == 2  # beyond, not at
 
 
@@ -281,8 +413,17 @@ def test_a_truth_that_ends_first_is_censored_and_no_success():
     fails_at_4 = [[0, 0, 0, 5, 5, 5]] * 3
     ends_at_2 = [[0, 0, 5, 5, 5, 5]] * 5  # what comes after the fall is not a failure either
     judged = judgement(fails_at_4 + ends_at_2, up=[6] * 3 + [2] * 5)
-    step, censored = judged.survival()
-    assert step == 4 and censored == pytest.approx(5 / 8)
+    step, ended, lasted = judged.survival()
+    assert step == 4 and ended == pytest.approx(5 / 8) and lasted == 0
+
+
+def test_who_was_right_to_the_horizon_is_told_from_whose_truth_ended():
+    judged = judgement([[0, 0, 0]] * 5 + [[0, 5, 0]], up=[3, 3, 2, 2, 2, 3])
+    survival = judged.survival()
+    assert (survival.steps, survival.ended, survival.lasted) == pytest.approx((float("inf"), 3 / 6, 2 / 6))
+    assert survival.censored == pytest.approx(5 / 6)
+    when, failed = judged.first_beyond(2.0)
+    assert when.tolist() == [3, 3, 2, 2, 2, 2] and failed.tolist() == [False] * 5 + [True]
 
 
 @pytest.mark.parametrize("limit", [0, -1])
@@ -360,15 +501,10 @@ def test_no_windows_are_refused(mixed_episodes):
         drift.judge(Copycat(), windows[:0])
 
 
-def test_nothing_to_judge_on_is_refused():
-    with pytest.raises(ValueError, match="give episodes, or windows"):
-        drift.evaluate(Copycat(), None)
-
-
 # A whole evaluation, in numbers that JSON can hold
 
 CURVES = {"theta", "x", "skill", "pole_there", "pixels"}
-NUMBERS = {"steps_1", "steps_2", "censored_1", "censored_2"}
+NUMBERS = {f"{name}_{limit}" for name in ("steps", "censored", "ended", "lasted") for limit in (1, 2)}
 both = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
@@ -383,7 +519,7 @@ def evaluations(cuts, untrained_model):
     """Evaluations of exact physics, of a pole that always stands, of haze, and of a copy of the last frame."""
     models = {"exact": ExactPhysics(), "upright": ConstantUpright(), "haze": untrained_model, "copy": Copycat()}
     return {
-        name: drift.evaluate(model, None, windows=cuts, teacher_forced=name in ("haze", "copy"))
+        name: drift.evaluate(model, cuts, teacher_forced=name in ("haze", "copy"))
         for name, model in models.items()
     }
 
@@ -396,7 +532,7 @@ def test_an_evaluation_is_what_json_can_hold_and_has_every_figure(evaluations, n
     for protocol, steps in (("replayed", 24), ("intervened", 20)):
         figures = found[protocol]
         curves = CURVES | ({"teacher_forced"} if name in ("haze", "copy") else set())
-        assert figures.keys() == curves | NUMBERS | {"interval_2"}
+        assert figures.keys() == curves | NUMBERS | {"interval_2", "windows"}
         assert {curve: len(figures[curve]) for curve in curves} == dict.fromkeys(curves, steps)
         assert len(figures["interval_2"]) == 2
         assert all(figures[number] is None or type(figures[number]) is float for number in NUMBERS)
@@ -413,7 +549,10 @@ def test_an_evaluation_says_what_its_judgement_says(evaluations, cuts, protocol)
     forced = drift.judge(Copycat(), windows, "teacher_forced").median()
     np.testing.assert_allclose(np.array(figures["teacher_forced"], float), forced, **close)
     for limit in (1, 2):
-        assert [figures[f"steps_{limit}"], figures[f"censored_{limit}"]] == pytest.approx(judged.survival(limit), 6e-4)
+        survival = judged.survival(limit)
+        for name in ("steps", "ended", "lasted", "censored"):
+            assert figures[f"{name}_{limit}"] == pytest.approx(getattr(survival, name), 6e-4)
+    assert np.array_equal(statistics.unpacked(figures["windows"]).when[2], judged.first_beyond(2)[0])
     low, high = figures["interval_2"]
     assert low <= figures["steps_2"] <= high
 
@@ -448,14 +587,9 @@ def test_windows_of_both_protocols_are_cut_as_each_alone_and_an_intervention_is_
     assert [windows.horizon for windows in short.values()] == [4, 4]
 
 
-def test_windows_cut_once_are_judged_as_those_that_an_evaluation_cuts(mixed_episodes):
-    few = mixed_episodes[4:5]
-    once = drift.evaluate(Copycat(), None, windows=drift.protocols(few, 5, 6, seed=1))
-    assert once == drift.evaluate(Copycat(), few, 5, 6, seed=1)
-
-
 def test_another_seed_tosses_other_coins(mixed_episodes):
-    one, same, other = (drift.evaluate(Copycat(), mixed_episodes[4:5], 5, 6, seed=seed) for seed in (0, 0, 1))
+    cut = lambda seed: drift.protocols(mixed_episodes[4:5], 5, 6, seed=seed)  # noqa: E731
+    one, same, other = (drift.evaluate(Copycat(), cut(seed)) for seed in (0, 0, 1))
     assert one == same and one["replayed"] == other["replayed"] and one["intervened"] != other["intervened"]
 
 
@@ -469,7 +603,7 @@ def three_windows():
     return drift.Windows(
         pixels=frames[:, :, None].to(torch.uint8), actions_before=torch.zeros(3, 1, dtype=torch.int64),
         actions=torch.zeros(3, 2, dtype=torch.int64), states=torch.zeros(3, 3, 4, dtype=torch.float64),
-        alive=torch.tensor([[True, True], [True, False], [True, True]]), episode=np.arange(3),
+        alive=torch.tensor([[True, True], [True, False], [True, True]]), episode=np.arange(3), protocol="replayed",
     )  # fmt: skip
 
 

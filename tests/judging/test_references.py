@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics import drift, references
+from latent_dynamics import cartpole, drift, reader, references
 from latent_dynamics.judging.references import (
     ActionsOnly,
     ConstantUpright,
     ExactPhysics,
+    ParticlePhysics,
     ShuffledActions,
     fit_state,
     untrained,
 )  # fmt: skip
 from latent_dynamics.models import AutoencoderMLP
-from latent_dynamics.world.reader import measure
+from latent_dynamics.world.preprocessing import from_bytes
+from latent_dynamics.world.reader import measure, read
+from latent_dynamics.world.rendering import draw
 from latent_dynamics.world.worlds import CARTPOLE
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -67,6 +70,69 @@ def test_more_frames_make_a_better_fit(paths):
     fits = [fit(states[:, K - k :], actions[:, K - k :], noise=0.004) for k in (0, 1, 3, 10)]
     errors = [float((found - states[:, -1])[:, 3].abs().median()) for found in fits]  # theta_dot
     assert errors == sorted(errors, reverse=True) and errors[-1] < 0.3 * errors[0]
+
+
+def test_what_was_not_seen_tells_nothing_and_what_is_unsure_tells_little(paths):
+    states, actions = paths
+    x, theta = states[..., 0].clone(), states[..., 2].clone()
+    error = torch.tensor([0.0025, 0.0045]).double().repeat(20, K + 1, 1)
+    right = fit_state(x, theta, actions, error)
+    theta[:, 3] += 0.3  # misread
+    wrong = fit_state(x, theta, actions, error)
+    error[:, 3] *= 100
+    unsure = fit_state(x, theta, actions, error)
+    error[:, 3] = torch.inf
+    unseen = fit_state(x, theta, actions, error)
+    off = [float((found - right)[:, 2].abs().median()) for found in (unseen, unsure, wrong)]
+    assert off[0] < 1e-4 and off[0] < off[1] < 0.1 * off[2]
+    blind = fit_state(x, theta, actions, torch.full_like(error, torch.inf))
+    assert blind.isfinite().all(), "who saw nothing still answers"
+
+
+@pytest.fixture(scope="module")
+def at_the_edge():
+    """Windows of carts that run along the edge of the track: frames, actions, true last states."""
+    rng = np.random.default_rng(3)
+    first = torch.from_numpy(rng.uniform([2.3, -0.3, -0.1, -0.5], [2.36, 0.1, 0.1, 0.5], (200, 4)))
+    actions = torch.from_numpy(rng.integers(0, 2, (200, 6)))
+    states = torch.cat([first[:, None], CARTPOLE.simulate(first, actions)], 1)
+    return torch.from_numpy(from_bytes(draw(states.numpy(), workers=1))), actions, states
+
+
+def test_exact_physics_weighs_what_the_edge_cuts_off_by_what_it_is_worth(at_the_edge):
+    frames, actions, states = at_the_edge
+    belief, seen = ExactPhysics().observe(frames, actions), read(frames)
+    trusting = fit_state(seen.x, seen.theta, actions)
+    known = ~cartpole.fallen(states).any(1) & (seen.valid.sum(1) > 2) & ~seen.valid.all(1)
+    assert known.sum() > 5
+    error, naive = ((found - states[:, -1])[known, 2].abs() for found in (belief, trusting))
+    assert math.degrees(error.median()) < 0.3 and error.quantile(0.9) < 0.5 * naive.quantile(0.9)
+
+
+def test_the_readers_errors_are_measured_and_larger_where_the_edge_cuts():
+    whole, cut = (reader.limits()[name] for name in ("error", "error_cut"))
+    assert 0.001 < whole[0] < 0.004 and 0.1 < math.degrees(whole[1]) < 0.3
+    assert whole[1] < cut[1]
+    rounded = references.rounded_error()
+    assert rounded[0] < 0.4 * whole[0] and rounded[1] < 0.7 * whole[1], "whole pixels are most of it"
+
+
+def test_particles_that_know_of_whole_pixels_know_the_state_better(windows):
+    frames, actions, truth = windows.frames[:, : K + 1], windows.actions_before, windows.states[:, 0]
+    plain, better = ((model.observe(frames, actions) - truth).abs() for model in (ExactPhysics(), ParticlePhysics()))
+    share = better.median(0).values / plain.median(0).values
+    assert share.max() < 1 and share.mean() < 0.8
+    few = ParticlePhysics()
+    one_by_one = torch.cat([few.observe(frames[i : i + 1], actions[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(one_by_one, few.observe(frames[:3], actions[:3]))  # whatever the batch, and again
+
+
+def test_particles_find_the_state_that_one_frame_shows_and_survive_frames_without_a_pole(windows):
+    frames, truth = windows.frames[:, : K + 1], windows.states[:, 0]
+    alone = ParticlePhysics(frames_used=1).observe(frames, windows.actions_before)
+    assert math.degrees((alone - truth)[:, 2].abs().median()) < 0.25
+    blank = torch.ones_like(frames)
+    assert ParticlePhysics().observe(blank, windows.actions_before).isfinite().all()
 
 
 def test_exact_physics_finds_the_true_state_in_real_frames(windows):

@@ -243,7 +243,9 @@ def test_what_is_written_is_written_whole(teacher, monkeypatch):
     monkeypatch.setattr(store.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     _, key, _ = artifacts._untrained("position_velocity", 0, "mixed", None, None, {})
     with pytest.raises(KeyboardInterrupt):
-        store.ship("position_velocity-mixed-seed0", key, "safetensors", {"weights/number": np.ones(1)}, {"seconds": 1.0})
+        store.ship(
+            "position_velocity-mixed-seed0", key, "safetensors", {"weights/number": np.ones(1)}, {"seconds": 1.0}
+        )
     assert list(store.SHIPPED.iterdir()) == [path] and path.read_bytes() == before
 
 

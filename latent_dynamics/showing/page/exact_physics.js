@@ -1,17 +1,16 @@
 // Exact physics from the frames seen: references.ExactPhysics, in the page. The simulator, started from the state that best
 // explains what the reader of angles finds.
 
-const READER_ERROR = [0.0025, 0.0045]; // metres, radians: by which the fit weighs what it reads
 const PRIOR = [0, 1, 0, 1 / 1.5]; // a wide belief about both velocities before anything has moved
 
 /** What [x, theta] tell in standard deviations of the reader's error. */
-const weighed = (x, theta) => [x / READER_ERROR[0], theta / READER_ERROR[1]];
+const weighed = (x, theta, error) => [x / error[0], theta / error[1]];
 
 /** What would be read if the world began in a state, and how far this state is from the belief before: one list. */
 function explain(world, first, actions, seen) {
   const states = [first];
   for (const action of actions) states.push(world.step(states.at(-1), action));
-  const read = seen.flatMap(({ after }) => weighed(states[after][0], states[after][2]));
+  const read = seen.flatMap(({ after, error }) => weighed(states[after][0], states[after][2], error));
   return [...read, ...PRIOR.map((weight, i) => weight * first[i])];
 }
 
@@ -35,14 +34,15 @@ function solve(rows) {
 }
 
 /**
- * Fits the last state to positions seen, [{ after, x, theta }, ...] where `after` counts the pushes since the first of them.
- * Gauss-Newton, as in references.fit_state.
+ * Fits the last state to what was read, [{ after, x, theta, valid, error }, ...] where `after` counts the pushes since the
+ * first of them. What is not valid tells nothing. Gauss-Newton, as in references.fit_state.
  */
-export function fitState(world, seen, actions, rounds = 3) {
-  const target = [...seen.flatMap(({ x, theta }) => weighed(x, theta)), 0, 0, 0, 0];
+export function fitState(world, readings, actions, rounds = 3) {
+  const seen = readings.filter(({ valid }) => valid);
+  const target = [...seen.flatMap(({ x, theta, error }) => weighed(x, theta, error)), 0, 0, 0, 0];
   const dot = (a, b) => a.reduce((sum, value, n) => sum + value * b[n], 0);
-  let first = [seen[0].x, 0, seen[0].theta, 0];
-  for (let round = 0; round < rounds; round++) {
+  let first = [readings[0].x, 0, readings[0].valid ? readings[0].theta : 0, 0]; // a pole that nobody saw may stand
+  for (let round = 0; seen.length && round < rounds; round++) {
     const explained = explain(world, first, actions, seen);
     const miss = target.map((value, n) => value - explained[n]);
     const slopes = slopesOf(world, first, actions, seen);

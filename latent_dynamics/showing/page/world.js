@@ -207,22 +207,26 @@ export const unitFrame = (bytes) => Float32Array.from(bytes, (byte) => byte / 25
 const CART_WIDTH = 51 / 6; // columns
 const POLE_WIDTH = 12 / 6;
 const LEAST_SHOWN = 0.4; // share of the pole or the cart that the picture must show
+const WHOLE = 0.999; // share above which nothing is cut off: it is rounded
 
 /**
- * Reads a frame of 3200 values in [0, 1]: { x in metres, theta in radians, valid }. `valid` is false where ink is missing,
- * doubled or smeared: beyond the limits { ink, smear, cart_ink } of real frames, [low, high] each, widened by `slack`; and
- * where the picture's edge leaves too little of pole or cart.
+ * Reads a frame of 3200 values in [0, 1]: { x in metres, theta in radians, valid, error }. `valid` is false where ink is
+ * missing, doubled or smeared: beyond the limits { ink, smear, cart_ink } of real frames, [low, high] each, widened by
+ * `slack`; and where the picture's edge leaves too little of pole or cart. `error` says how far the reader is off on real
+ * frames of this kind, in metres and radians: limits.error or, where the edge cuts some of it off, limits.error_cut.
  */
 function readFrame(frame, limits, slack = 1.5) {
   const ink = new Float64Array(frame).map((value) => (1 - value > 0.02 ? 1 - value : 0)); // less is a decoder's haze
   const pole = measurePole(ink);
   const cart = measureCart(ink);
+  const shown = Math.min(pole.shown, cart.shown);
   const within = (amount, [low, high]) => amount > low / slack && amount < high * slack;
   return {
     x: (cart.middle - 50) * 6 / PIXELS_PER_METRE,
     theta: Math.atan(pole.slope),
     valid: within(pole.ink, limits.ink) && within(cart.ink, limits.cart_ink) && pole.smear < limits.smear[1] * slack
-      && Math.min(pole.shown, cart.shown) > LEAST_SHOWN,
+      && shown > LEAST_SHOWN,
+    error: shown > WHOLE ? limits.error : limits.error_cut,
   };
 }
 

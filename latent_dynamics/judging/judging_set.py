@@ -1,0 +1,42 @@
+"""The one set of windows on which everything that is compared is judged, cut from episodes that nobody trains on.
+
+A fifth of the data set is some forty episodes: too few to tell two good models apart, since windows of one episode are
+not independent. So there are episodes for judging alone, collected with seeds of their own.
+"""
+
+from functools import cache
+
+from ..data.collection import collect
+from ..data.episodes import Episodes
+from ..keeping import store
+from ..keeping.fingerprint import source_of
+from . import drift
+
+EPISODES = {"test": 120, "validation": 60}
+SEEDS = {"test": 2_000_003, "validation": 1_000_003}  # no training seed comes near
+STEPS = 110  # of an episode, collected for each one: it has some eighty
+STRIDE = 20  # steps between the starts of two windows of an episode
+
+
+def key(split):
+    """Return all that the episodes of a judging set depend on: a JSON-able dict."""
+    return {"policy": "mixed", "episodes": EPISODES[split], "seed": SEEDS[split], "source": source_of(collect)}
+
+
+def collected(split):
+    """Load the episodes of noisy experts that judge, collected on first use: "validation" tunes and chooses, "test"
+    judges once. Returns Episodes. Raises ValueError for another name.
+    """
+    if split not in EPISODES:
+        raise ValueError(f"no judging set called {split!r}; there are {', '.join(EPISODES)}")
+
+    def play():
+        return collect("mixed", STEPS * EPISODES[split], SEEDS[split])[: EPISODES[split]].arrays(), {}
+
+    return Episodes.from_arrays(store.kept(f"judging-{split}", key(split), play, "npz")[0])
+
+
+@cache
+def windows(split="test"):
+    """Return the windows of both protocols, as `drift.protocols` cuts them; drawn once in a process."""
+    return drift.protocols(collected(split), stride=STRIDE)
