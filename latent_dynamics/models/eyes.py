@@ -18,7 +18,7 @@ from .training import Budget, Lesson
 FAINT = 0.02  # ink below this is haze
 SHORT = 0.02  # share of the ink that may be missing before a frame counts as cut off
 ROUNDS = 15  # of the alternating fit, which has settled by then
-PICTURES = Budget(epochs=12, batch_size=64, learning_rate=1e-2)
+PICTURES = Budget(epochs=8, batch_size=64, learning_rate=2e-2)
 
 
 def make_eyes(kind, latent_size=8):

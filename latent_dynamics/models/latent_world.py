@@ -24,6 +24,7 @@ class LatentWorld(WorldModel):
     """
 
     budget = Budget(epochs=20, batch_size=128, learning_rate=3e-3)
+    skips = False  # whether training leaves out the first frames of some windows, so that it has seen 5 or more
 
     def __init__(self, latent_size=8, context=1, horizon=1, noise=0.0, longer=1, eyes="autoencoder", actions=2):
         super().__init__()
@@ -68,8 +69,12 @@ class LatentWorld(WorldModel):
     def outcome(self, states):
         return torch.ones(states.shape[:-1]), torch.sigmoid(self.goes_on_logit(states))
 
+    def miss(self, dreamt, z):
+        """Return what it costs to dream z wrong: the squared error in units of a step's change, (B, latent_size)."""
+        return ((dreamt - z) / self.change_spread).square()
+
     def loss(self, codes, actions, there):
-        """The squared error of dreamt latents, in units of their change in a step.
+        """What dreamt latents miss, averaged over the latent, the steps of the dream and the windows.
 
         codes (B, T + 1, C), actions (B, T): the first `context` steps are seen, the other T - context are dreamt. There
         (B, T) is 1 for a step of the episode, and 0 for what only fills the window after its end; that counts nothing.
@@ -79,13 +84,14 @@ class LatentWorld(WorldModel):
         if self.training and self.noise:
             noised = z + self.noise * self.change_spread * torch.randn_like(z)
             shown = torch.cat([noised, codes[..., self.latent_size :]], -1)
-        belief = self.begin(shown[:, 0])
-        for t in range(self.context):
+        first = int(torch.randint(0, max(0, self.context - 5) + 1, ())) if self.training and self.skips else 0
+        belief = self.begin(shown[:, first])
+        for t in range(first, self.context):
             belief = self.update(belief, actions[:, t], shown[:, t + 1])
         errors = []
         for t in range(self.context, actions.shape[1]):
             belief = self.step(belief, actions[:, t])
-            errors.append(((belief[:, : self.latent_size] - z[:, t + 1]) / self.change_spread).square().mean(1))
+            errors.append(self.miss(belief[:, : self.latent_size], z[:, t + 1]).mean(1))
         counts = (there * whole[:, 1:, 0])[:, self.context :]  # (B, T - context)
         return {"loss": (torch.stack(errors, 1) * counts).sum() / counts.sum().clamp(min=1)}
 

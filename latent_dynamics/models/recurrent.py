@@ -16,9 +16,10 @@ class Recurrent(LatentWorld):
     off h', z, dz and a. While it sees, the real latent takes the prediction's place, and the memory goes on as it is.
     """
 
-    budget = Budget(epochs=30, batch_size=128, learning_rate=3e-3)
+    budget = Budget(epochs=20, batch_size=256, learning_rate=5e-3)
+    skips = True
 
-    def __init__(self, latent_size=8, memory=64, hidden=64, context=10, horizon=20, **settings):
+    def __init__(self, latent_size=8, memory=64, hidden=64, context=10, horizon=10, **settings):
         super().__init__(latent_size, context=context, horizon=horizon, **settings)
         latent_size = self.latent_size
         self.state_size = 2 * latent_size + memory
@@ -26,6 +27,10 @@ class Recurrent(LatentWorld):
         self.net = nn.Sequential(
             nn.Linear(memory + 2 * latent_size + self.actions, hidden), nn.ReLU(), nn.Linear(hidden, latent_size)
         )
+
+    def miss(self, dreamt, z):
+        """Return Huber's loss: errors beyond a step's change, which late steps make, do not drown the others."""
+        return F.huber_loss(dreamt / self.change_spread, z / self.change_spread, reduction="none")
 
     def remember(self, belief, action):
         """Return what the networks see of belief and push, (B, 2 latent_size + actions), and the next memory."""
