@@ -20,7 +20,8 @@ def windows():
     states = torch.zeros(2, 5, 4, dtype=torch.float64)
     pixels = torch.from_numpy(draw(states[:, [0, 0, *range(5)]].numpy(), workers=1))
     pushes = torch.ones(2, 6, dtype=torch.int64)
-    return Windows(pixels, pushes[:, :2], pushes[:, 2:], states, torch.ones(2, 4, dtype=torch.bool), np.arange(2))
+    alive = torch.ones(2, 4, dtype=torch.bool)
+    return Windows(pixels, pushes[:, :2], pushes[:, 2:], states, alive, np.arange(2), "intervened")
 
 
 def duel():

@@ -1,8 +1,8 @@
 """The live dream in a real browser: reality and dreams answer to every control, by mouse, keyboard and touch."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -465,10 +465,10 @@ def test_while_it_plays_arrows_move_the_slider_or_list_that_has_the_focus(open_d
 
 def test_another_world_is_dreamt_in(open_dream):
     """On the Moon, with a wind that only the state knows, the page's reality goes the Moon's way, not CartPole's."""
-    moon = SimpleNamespace(page={"gravity": 1.62})
+    moon = replace(CARTPOLE, name="a pole on the Moon", page={"gravity": 1.62})
     start, pushes = [[0.0, 0.0, 0.05, 0.0]], [[1, 0, 1, 0]]
     thetas = []
-    for world in (None, moon):
+    for world in (CARTPOLE, moon):
         page, _ = open_dream(Dream({"still": RepeatLastFrame()}, start, pushes, opening=20, world=world))
         thetas.append(page.evaluate(HISTORY)["theta_true"])
         assert page.troubles == []

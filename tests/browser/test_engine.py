@@ -11,10 +11,11 @@ from torch import nn
 from widget_page import page_of
 
 from latent_dynamics.keeping.artifacts import LADDER, load_episodes, load_model
+from latent_dynamics.models.stepwise import OneStepAtATime
 from latent_dynamics.models.world_model import WorldModel
 from latent_dynamics.showing.page.base import BookWidget
 from latent_dynamics.showing.page.bundle import bundle
-from latent_dynamics.showing.page.page_model import FUNCTIONS, OneStepAtATime, PageModel, exported, rounded
+from latent_dynamics.showing.page.page_model import FUNCTIONS, PageModel, exported, rounded
 from latent_dynamics.showing.page.trace import CannotBeExported
 
 

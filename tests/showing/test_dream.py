@@ -1,6 +1,7 @@
 """The live dream's Python side: what it refuses, what it opens with, what it says of itself."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from traitlets import TraitError
 from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame
 from latent_dynamics.showing.widgets import Dream
 from latent_dynamics.showing.widgets.dream.dream import opening
+from latent_dynamics.world.worlds import CARTPOLE
 
 STATE, PUSHES = [0.1, 0.0, 0.02, 0.0], [1, 0, 1]
 
@@ -89,3 +91,21 @@ def test_starts_come_from_recorded_episodes():
     assert start["actions"] == episodes.actions[first_step + 2 : first_step + 6].tolist()
     with pytest.raises(ValueError, match="longer than one of these episodes"):
         Dream.of({"still": RepeatLastFrame()}, episodes, [number], first=500)
+
+
+def test_a_world_with_a_hidden_wind_is_dreamt_in():
+    """Its states have five entries, the wind last; the page is told, and the still picture goes the windy way."""
+
+    def step(states, actions, generator=None):
+        moved = CARTPOLE.step(states[..., :4], actions)
+        return torch.cat([moved + states[..., 4:] * torch.tensor([0, 0.1, 0, 0]), states[..., 4:]], -1)
+
+    windy = replace(
+        CARTPOLE, name="windy", step=step, fallen=lambda states: CARTPOLE.fallen(states[..., :4]), hidden=("wind",),
+        state_names=(*CARTPOLE.state_names, "wind"), page={"wind": 4},
+    )  # fmt: skip
+    calm, blown = (dream(world=windy, states=[[*STATE, wind]], opening=3) for wind in (0.0, 1.0))
+    assert blown.world == {"wind": 4} and len(blown.starts[0]["state"]) == 5
+    assert calm.still().data != blown.still().data
+    with pytest.raises(ValueError, match=r"expected \(B, 5\)"):
+        dream(world=windy)

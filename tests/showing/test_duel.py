@@ -92,7 +92,7 @@ def test_refuses_what_is_not_there_and_stays_as_it_was(duel, trait, value, messa
         (lambda given: {"controllers": {}}, "expected a pair for 'fair', for 'unfair'"),
         (lambda given: {"controllers": {"best": given["controllers"]["fair"]}}, r"controllers are for \['best'\]"),
         (lambda given: {"controllers": {"fair": given["controllers"]["fair"][:1]}}, "there are 1 controllers"),
-        (lambda given: {"labels": ["one"]}, "labels names 1 starts; expected 3"),
+        (lambda given: {"labels": ["one"]}, "labels names 1 states; expected 3"),
         (lambda given: {"rule": "none"}, "rule is 'none'"),
     ],
 )

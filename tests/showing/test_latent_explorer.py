@@ -83,7 +83,7 @@ def test_refuses_what_is_not_there_and_stays_as_it_was(explorer, trait, value, m
         ({"states": STATES * np.nan}, "expected finite"),
         ({"latents": np.zeros((5, 8))}, "never changes"),
         ({"latents": np.zeros(8)}, r"expected \(M, D\)"),
-        ({"labels": ["one"]}, "labels names 1 real frames; expected 2"),
+        ({"labels": ["one"]}, "labels names 1 states; expected 2"),
         ({"moved": [1.0]}, "expected 8 finite numbers"),
         ({"frame": -1}, "frame is -1"),
     ],

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 import traitlets as t
 
-from latent_dynamics.world.cartpole import fallen, sign_theta_and_velocity, step
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, read
-from latent_dynamics.world.rendering import draw
+from latent_dynamics.world.worlds import CARTPOLE
 
 from ...page.base import BookWidget
 from ...page.bundle import bundle, styles
@@ -66,24 +65,26 @@ class Dream(BookWidget):
     playing = t.Bool(False).tag(sync=True)
     history = t.Dict(help="what happened in the present try").tag(sync=True)
 
-    def __init__(self, models, states, actions, labels=None, opening=60, title="", world=None, **settings):
+    def __init__(self, models, states, actions, labels=None, opening=60, title="", world=CARTPOLE, **settings):
         if not models:
             raise ValueError("there is no model to dream with; give {name: world model}")
         states, actions = np.asarray(states, dtype=np.float64), np.asarray(actions, dtype=np.int64)
-        starts = _checked_starts(states, actions)
+        starts = _checked_starts(states, actions, world.size)
         labels = [f"number {n + 1}" for n in range(len(starts))] if labels is None else list(labels)
         if len(labels) != len(starts):
             raise ValueError(f"{len(labels)} labels for {len(starts)} starts; give one for each")
         self.world_models = dict(models)
         self.page_models = [PageModel.of(model, name) for name, model in models.items()]
-        world = {} if world is None else dict(world.page)
-        content = repr((starts, labels, opening, title, world, [page.model_id for page in self.page_models])).encode()
+        self._true = world
+        content = repr(
+            (starts, labels, opening, title, world.page, [page.model_id for page in self.page_models])
+        ).encode()
         super().__init__(
             content,
             title=title,
             models=[f"IPY_MODEL_{page.model_id}" for page in self.page_models],
             names=list(models),
-            world=world,
+            world=dict(world.page),
             starts=starts,
             labels=labels,
             limits={name: list(pair) for name, pair in limits().items()},
@@ -95,7 +96,7 @@ class Dream(BookWidget):
     @classmethod
     def of(cls, models, episodes, numbers, first=10, context=10, **settings):
         """Begin at step `first` of the episodes of these numbers, whose recorded pushes are the context."""
-        return cls(models, *recorded_starts(episodes, numbers, first, context), **settings)
+        return cls(models, *recorded_starts(episodes, numbers, first, context), **{"world": episodes.world} | settings)
 
     @t.validate("model", "beside", "start")
     def _check_choice(self, proposal):
@@ -109,7 +110,7 @@ class Dream(BookWidget):
         """Return the opening as a picture, for pages without JavaScript."""
         name, model = next(iter(self.world_models.items()))
         start = self.starts[0]
-        run = opening(rounded(model) if not self.page_models[0].in_kernel else model, start, self.opening)
+        run = opening(rounded(model) if not self.page_models[0].in_kernel else model, start, self.opening, self._true)
         return dream_still(*run, context=len(start["actions"]), title=self.title or name)
 
 
@@ -122,9 +123,9 @@ def recorded_starts(episodes, numbers, first=10, context=10):
     return episodes.states[episodes.first_frames[numbers] + first], episodes.actions[pushes]
 
 
-def _checked_starts(states, actions):
-    if states.ndim != 2 or states.shape[1] != 4 or len(states) == 0:
-        raise ValueError(f"states have shape {states.shape}; expected (B, 4): where each start's context begins")
+def _checked_starts(states, actions, size):
+    if states.ndim != 2 or states.shape[1] != size or len(states) == 0:
+        raise ValueError(f"states have shape {states.shape}; expected (B, {size}): where each start's context begins")
     if actions.ndim != 2 or len(actions) != len(states):
         raise ValueError(f"actions have shape {actions.shape}; expected ({len(states)}, K): the pushes of each context")
     if not np.isin(actions, (0, 1)).all():
@@ -135,32 +136,33 @@ def _checked_starts(states, actions):
 
 
 @torch.no_grad()
-def opening(model, start, steps):
+def opening(model, start, steps, world=CARTPOLE):
     """Play what the widget opens with: frames of truth and dream (N + 1, H, W), their angles in degrees (N + 1,)."""
     state, pushes = torch.tensor(start["state"], dtype=torch.float64)[None], torch.as_tensor(start["actions"])
     states = [state]
     for push in pushes:
-        states.append(step(states[-1], push))
-    shown = _drawn(torch.cat(states))
+        states.append(world.step(states[-1], push))
+    shown = _drawn(torch.cat(states), world)
     belief = model.observe(shown[None], pushes[None])
     truth, dream = [states[-1]], [shown[-1:]]
     for _ in range(steps):
-        push = torch.as_tensor(sign_theta_and_velocity(truth[-1]))
-        truth.append(step(truth[-1], push))
+        push = torch.as_tensor(world.expert(truth[-1]))
+        truth.append(world.step(truth[-1], push))
         belief = model.imagine(belief, push[None])[:, 0]
         dream.append(model.decode(belief))
-        if _gone(dream[-1]) or fallen(truth[-1]).any():
+        if _gone(dream[-1], world) or world.fallen(truth[-1]).any():
             break
     dreamt = torch.cat(dream)
     seen = read(dreamt)
     angle = torch.where(seen.valid, degrees(seen.theta), torch.nan)
-    return _drawn(torch.cat(truth)), dreamt, degrees(torch.cat(truth)[:, 2]), angle
+    truth = torch.cat(truth)
+    return _drawn(truth, world), dreamt, degrees(world.entry(truth, "theta")), angle
 
 
-def _gone(frame):
+def _gone(frame, world):
     seen = read(frame)
-    return not bool(seen.valid) or bool(fallen(torch.stack([seen.x, 0 * seen.x, seen.theta, 0 * seen.x], -1)))
+    return not bool(seen.valid) or bool(world.fallen(world.state(x=seen.x, theta=seen.theta)))
 
 
-def _drawn(states):
-    return torch.from_numpy(from_bytes(draw(states.numpy(), workers=1)))
+def _drawn(states, world):
+    return torch.from_numpy(from_bytes(world.draw(states.numpy(), workers=1)))

@@ -12,15 +12,14 @@ import torch
 import traitlets as t
 from matplotlib.figure import Figure
 
-from latent_dynamics.world.cartpole import fallen, step
 from latent_dynamics.world.preprocessing import from_bytes
-from latent_dynamics.world.rendering import draw
+from latent_dynamics.world.reader import degrees
 from latent_dynamics.world.worlds import CARTPOLE
 
 from ...page.base import BookWidget, noscript_figure
 from ...page.bundle import bundle, styles
 from ...page.page_model import page_function, rounded
-from ..start_states import checked_states
+from ..start_states import checked_states, labels_of
 
 RULES = {"fair": 0.0, "unfair": 0.5}  # seconds: how much of theta_dot the rule adds to theta
 WORDS = {"fair": "fair: the side to which the pole leans", "unfair": "unfair: lean and turning"}
@@ -54,18 +53,19 @@ class Duel(BookWidget):
     speed = t.Float(12.5, help="steps a second").tag(sync=True)
 
     def __init__(
-        self, autoencoder, controllers, states, labels=None, rule=None, start=0, step=-1, title="", world=None
+        self, autoencoder, controllers, states, labels=None, rule=None, start=0, step=-1, title="", world=CARTPOLE
     ):
-        states = checked_states(states)
+        self._true = world
+        states = checked_states(states, world)
         _check_rules(controllers)
         self._eyes = rounded(autoencoder)
         self._controllers = {name: tuple(map(rounded, pair)) for name, pair in controllers.items()}
         traits = {
             "functions": self._exported(states),
             "rules": [[name, WORDS[name], RULES[name]] for name in controllers],
-            "world": {} if world is None else dict(world.page),
+            "world": dict(world.page),
             "states": states.tolist(),
-            "labels": _labels(labels, states),
+            "labels": labels_of(labels, states, world),
             "title": title,
             "rule": rule if rule is not None else list(controllers)[-1],
             "start": start,
@@ -97,25 +97,28 @@ class Duel(BookWidget):
         for _ in range((self.limit if steps is None else steps) + 1):
             states.append(state[0])
             sure.append(float(self._probability(player, state)))
-            if fallen(state)[0]:
+            if self._true.fallen(state)[0]:
                 break
-            state = step(state, torch.tensor([int(sure[-1] > 0.5)]))
+            state = self._true.step(state, torch.tensor([int(sure[-1] > 0.5)]))
         return torch.stack(states).numpy(), np.array(sure)
 
     def still(self):
         """Return both games as curves of angle and confidence, for pages without JavaScript."""
-        return _still({player: self.game(player, 200) for player in PLAYERS}, self.rule, self.title)
+        return _still({player: self.game(player, 200) for player in PLAYERS}, self.rule, self.title, self._true)
 
     @torch.no_grad()
     def _probability(self, player, states):
         controller = self._controllers[self.rule][PLAYERS.index(player)]
         if player == "A":
             return controller.probability_right(states.float())[0]
-        frames = torch.from_numpy(from_bytes(draw(states.numpy(), workers=1)))
+        frames = torch.from_numpy(from_bytes(self._true.draw(states.numpy(), workers=1)))
         return controller.probability_right(self._eyes.encode(frames))[0]
 
     def _exported(self, states):
-        frame, state = torch.from_numpy(from_bytes(draw(states[:1]))), torch.from_numpy(states[:1]).float()
+        frame, state = (
+            torch.from_numpy(from_bytes(self._true.draw(states[:1], workers=1))),
+            torch.from_numpy(states[:1]).float(),
+        )
         with torch.no_grad():
             code = self._eyes.encode(frame)
         functions = {"see": page_function(self._eyes.encode, frame)}
@@ -135,16 +138,6 @@ def _probability_of(controller):
     return probability
 
 
-def _labels(labels, states):
-    if labels is None:
-        words = "cart {:+.2f} m, pole {:+.1f}\u00b0"
-        shown = [(round(x, 2) + 0.0, round(np.degrees(theta), 1) + 0.0) for x, _, theta, _ in states]  # no minus zero
-        return [words.format(*pair).replace("-", "\u2212") for pair in shown]
-    if len(labels) != len(states):
-        raise ValueError(f"labels names {len(labels)} starts; expected {len(states)}, one for each state.")
-    return [str(label) for label in labels]
-
-
 def _check_rules(controllers):
     if not controllers or not set(controllers) <= set(RULES):
         given = list(controllers)
@@ -154,14 +147,14 @@ def _check_rules(controllers):
             raise ValueError(f"there are {len(pair)} controllers for {name!r}; expected two: A of states and B of z")
 
 
-def _still(games, rule, title):
+def _still(games, rule, title, world):
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     angle, sure = figure.subplots(2, 1, sharex=True)
     for (player, (states, right)), colour, line in zip(games.items(), ("#1b1f24", "#0072b2"), ("-", "--"), strict=True):
-        angle.plot(np.degrees(states[:, 2]), line, color=colour, label=f"{player}, {SEES[player]}")
+        angle.plot(degrees(world.entry(states, "theta")), line, color=colour, label=f"{player}, {SEES[player]}")
         sure.plot(100 * right, line, color=colour)
-        if fallen(states[-1]):
-            angle.plot(len(states) - 1, np.degrees(states[-1, 2]), "x", color=colour, markersize=8)
+        if world.fallen(states[-1]):
+            angle.plot(len(states) - 1, degrees(world.entry(states[-1], "theta")), "x", color=colour, markersize=8)
     angle.set(ylabel="pole, degrees")
     sure.set(ylabel="right, %", xlabel="step", ylim=(-5, 105))
     angle.legend(frameon=False, fontsize=9)
@@ -172,7 +165,7 @@ def _still(games, rule, title):
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
     fates = " ".join(
-        f"{player} {'falls at step' if fallen(states[-1]) else 'is still up at step'} {len(states) - 1}."
+        f"{player} {'falls at step' if world.fallen(states[-1]) else 'is still up at step'} {len(states) - 1}."
         for player, (states, _) in games.items()
     )
     scene = "Pole angle, and below it the probability of pushing right, over the steps of two games"

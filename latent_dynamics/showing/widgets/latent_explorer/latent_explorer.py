@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, measure, read
-from latent_dynamics.world.rendering import draw
+from latent_dynamics.world.worlds import CARTPOLE
 
 from ...page.base import BookWidget, noscript_figure
 from ...page.bundle import bundle, styles
 from ...page.page_model import page_function, rounded
+from ..start_states import labels_of
 
 KEPT = 200  # training latents that travel with the page
 
@@ -51,23 +52,24 @@ class LatentExplorer(BookWidget):
     frame = t.Int(help="real frame shown, from 0").tag(sync=True)
     moved = t.List(t.Float(), help="by how much each number is moved from the real frame's").tag(sync=True)
 
-    def __init__(self, autoencoder, states, latents, labels=None, frame=0, moved=None, title="", world=None):
-        states, latents = _checked(states, latents)
+    def __init__(self, autoencoder, states, latents, labels=None, frame=0, moved=None, title="", world=CARTPOLE):
+        self._true = world
+        states, latents = _checked(states, latents, world)
         self._eyes = rounded(autoencoder)
         mean, spread = latents.mean(0), latents.std(0)
         standard = (latents - mean) / spread
         kept = _far_apart(standard, min(KEPT, len(standard)))
         seen = standard[kept].astype("<f2")
-        blank = torch.zeros(1, *np.shape(draw(states[:1]))[1:])
+        blank = torch.zeros(1, *np.shape(world.draw(states[:1], workers=1))[1:])
         with torch.no_grad():
             code = self._eyes.encode(blank)
         encode, decode = page_function(self._eyes.encode, blank), page_function(self._eyes.decode, code)
         traits = {
             "functions": {"encode": encode, "decode": decode},
             "limits": {name: list(pair) for name, pair in limits().items()},
-            "world": {} if world is None else dict(world.page),
+            "world": dict(world.page),
             "states": states.tolist(),
-            "labels": _labels(labels, states),
+            "labels": labels_of(labels, states, world),
             "title": title,
             "mean": mean.tolist(),
             "spread": spread.tolist(),
@@ -108,12 +110,12 @@ class LatentExplorer(BookWidget):
 
     def still(self):
         """Return the real frame beside the one decoded from the moved z, for pages without JavaScript."""
-        real = from_bytes(draw(np.array([self.states[self.frame]])))[0]
+        real = from_bytes(self._true.draw(np.array([self.states[self.frame]]), workers=1))[0]
         return _still(real, self.picture(), self._story(), self.title)
 
     @torch.no_grad()
     def _encode(self, states):
-        return self._eyes.encode(torch.from_numpy(from_bytes(draw(states)))).numpy()
+        return self._eyes.encode(torch.from_numpy(from_bytes(self._true.draw(states, workers=1)))).numpy()
 
     @torch.no_grad()
     def _decode(self, z):
@@ -162,21 +164,11 @@ def _usual(standard, kept):
     return float(near.quantile(0.95))
 
 
-def _labels(labels, states):
-    if labels is None:
-        words = "cart {:+.2f} m, pole {:+.1f}\u00b0"
-        shown = [(round(x, 2) + 0.0, round(np.degrees(theta), 1) + 0.0) for x, _, theta, _ in states]  # no minus zero
-        return [words.format(*pair).replace("-", "\u2212") for pair in shown]
-    if len(labels) != len(states):
-        raise ValueError(f"labels names {len(labels)} real frames; expected {len(states)}, one for each state.")
-    return [str(label) for label in labels]
-
-
-def _checked(states, latents):
+def _checked(states, latents, world):
     states, latents = np.asarray(states, dtype=float), np.asarray(latents, dtype=float)
-    if states.ndim != 2 or states.shape[1] != 4 or len(states) == 0 or not np.isfinite(states).all():
+    if states.ndim != 2 or states.shape[1] != world.size or len(states) == 0 or not np.isfinite(states).all():
         raise ValueError(
-            f"states have shape {states.shape}; expected finite (S, 4): x, x_dot, theta, theta_dot. "
+            f"states have shape {states.shape}; expected finite (S, {world.size}): {', '.join(world.state_names)}. "
             "For a single one pass state[None]."
         )
     if latents.ndim != 2 or len(latents) < 2:

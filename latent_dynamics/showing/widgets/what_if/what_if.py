@@ -9,10 +9,8 @@ import torch
 import traitlets as t
 from matplotlib.figure import Figure
 
-from latent_dynamics.world.cartpole import fallen
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, read
-from latent_dynamics.world.rendering import draw
 from latent_dynamics.world.worlds import CARTPOLE
 
 from ...page.base import BookWidget, still_figure, unnoticed
@@ -47,18 +45,21 @@ class WhatIf(BookWidget):
     plan = t.Int(help="what follows the first push, from 0").tag(sync=True)
     step = t.Int(help="step shown; 0 is the start").tag(sync=True)
 
-    def __init__(self, model, states, labels=None, horizon=12, start=0, plan=0, step=1, seed=0, title="", world=None):
-        states = checked_states(states)
+    def __init__(
+        self, model, states, labels=None, horizon=12, start=0, plan=0, step=1, seed=0, title="", world=CARTPOLE
+    ):
+        states = checked_states(states, world)
         if horizon < 2:
             raise ValueError(f"a horizon of {horizon} steps; the futures need at least 2 to part")
         page = PageModel.of(model)
+        self._true = world
         self._world = page.model if page.in_kernel else rounded(model)
         traits = {
             "page_model": f"IPY_MODEL_{page.model_id}",
             "limits": {name: list(pair) for name, pair in limits().items()},
-            "world": {} if world is None else dict(world.page),
+            "world": dict(world.page),
             "states": states.tolist(),
-            "labels": _labels(labels, states),
+            "labels": _labels(labels, states, world),
             "plans": _plans(horizon, seed),
             "title": title,
             "start": start,
@@ -91,8 +92,8 @@ class WhatIf(BookWidget):
         Index 0 is the start. NaN after a true pole has fallen, and where the dream shows no pole to read.
         """
         truth = self._true_states()
-        angles = degrees(truth[..., 2]).numpy()
-        gone = fallen(truth).numpy()
+        angles = degrees(self._true.entry(truth, "theta")).numpy()
+        gone = self._true.fallen(truth).numpy()
         after_fall = (np.cumsum(gone, 1) - gone) > 0
         seen = read(self._dream())
         return {
@@ -111,11 +112,13 @@ class WhatIf(BookWidget):
         return torch.tensor([self.states[self.start]] * 2, dtype=torch.float64)  # (2, 4)
 
     def _true_states(self):
-        return torch.cat([self._begin()[:, None], CARTPOLE.simulate(self._begin(), self._pushes())], 1)  # (2, N + 1, 4)
+        return torch.cat(
+            [self._begin()[:, None], self._true.simulate(self._begin(), self._pushes())], 1
+        )  # (2, N + 1, 4)
 
     @torch.no_grad()
     def _dream(self):
-        frames = torch.from_numpy(from_bytes(draw(self._begin().numpy())))
+        frames = torch.from_numpy(from_bytes(self._true.draw(self._begin().numpy(), workers=1)))
         belief = self._world.begin(self._world.see(frames))
         beliefs = torch.cat([belief[:, None], self._world.imagine(belief, self._pushes())], 1)
         return self._world.decode(beliefs)  # (2, N + 1, 32, 100)
@@ -132,10 +135,11 @@ def _plans(horizon, seed):
     ]
 
 
-def _labels(labels, states):
+def _labels(labels, states, world):
     if labels is None:
+        turning = np.stack([world.entry(states, name) for name in ("theta", "theta_dot")], 1)
         words = "pole {:+.1f}\u00b0, turning {:+.0f}\u00b0 a second"
-        shown = [(round(tilt, 1) + 0.0, round(turning) + 0.0) for tilt, turning in np.degrees(states[:, 2:])]
+        shown = [(round(tilt, 1) + 0.0, round(turning) + 0.0) for tilt, turning in np.degrees(turning)]
         return [words.format(*pair).replace("-", "\u2212") for pair in shown]  # without a minus zero
     if len(labels) != len(states):
         raise ValueError(f"labels names {len(labels)} states; expected {len(states)}, one for each.")
