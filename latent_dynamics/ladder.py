@@ -76,7 +76,7 @@ def measure(name, seed, settings=None, games=100):
 
     def make():
         model = load_model(name, seed=seed, shipped=False, **settings)
-        found = drift.evaluate(model, None, windows=windows(10 if games else 20)) | {"cost": cost(model)}
+        found = drift.evaluate(model, windows(10 if games else 20)) | {"cost": cost(model)}
         return {}, found | (played(model, seed, games) if games else {})
 
     key = {"recipe": RECIPE, "model": model_key(name, seed, **settings), "games": games}
@@ -121,7 +121,7 @@ def cost(model, batch=100, steps=50):
 def measure_reference(name):
     """Judge one of REFERENCES on the same windows, as `measure` judges a rung; teacher forcing says nothing here."""
     cuts = windows().items()
-    judged = (drift.evaluate(REFERENCES[name](p), None, teacher_forced=False, windows={p: cut}) for p, cut in cuts)
+    judged = (drift.evaluate(REFERENCES[name](p), {p: cut}, teacher_forced=False) for p, cut in cuts)
     return {protocol: figures for found in judged for protocol, figures in found.items()}
 
 
@@ -133,6 +133,7 @@ def _actions_only(protocol):
 
 REFERENCES = {  # what a curve is compared with: protocol -> model
     "exact physics": lambda protocol: references.ExactPhysics(),
+    "exact physics, particles": lambda protocol: references.ParticlePhysics(),
     "repeat the last frame": lambda protocol: references.RepeatLastFrame(),
     "constant upright": lambda protocol: references.ConstantUpright(),
     "actions only": _actions_only,

@@ -19,7 +19,7 @@ def test_the_episodes_are_as_many_as_asked_for_of_seeds_of_their_own(monkeypatch
     starts = [tuple(e.states[e.first_frames[0]]) for e in (*sets.values(), mixed_episodes)]
     assert len(set(starts)) == 3, "judged on what was trained on, or on what was chosen by"
     more = collect("mixed", int(sets["test"].lengths.sum()), judging_set.SEEDS["test"], workers=1)
-    assert np.array_equal(more.frames, sets["test"].frames), "the episodes of a seed are the same however many are asked for"
+    assert np.array_equal(more.frames, sets["test"].frames), "however many are asked for"
 
 
 def test_both_protocols_are_cut_and_a_hundred_episodes_judge():

@@ -119,7 +119,7 @@ def windows():
     pixels = torch.from_numpy(draw(states[:, [0] * K + [*range(horizon + 1)]].numpy(), workers=1))
     pushes = torch.ones(n, K + horizon, dtype=torch.int64)
     alive = lean[:, 1:] < 0.2
-    return drift.Windows(pixels, pushes[:, :K], pushes[:, K:], states, alive, np.arange(n))
+    return drift.Windows(pixels, pushes[:, :K], pushes[:, K:], states, alive, np.arange(n), "replayed")
 
 
 def test_a_readers_own_model_stands_beside_the_books(windows):
@@ -156,7 +156,7 @@ def test_exact_physics_whose_pole_has_fallen_is_outlined_no_more(windows):
     falling[0, :, 2] = 0.19
     pixels = torch.from_numpy(draw(falling[:, [0] * 3 + [1, 2, 3, 4]].numpy(), workers=1))
     pushes = torch.zeros_like(windows.all_actions)  # to the left: the pole falls to the right
-    stubborn = drift.Windows(pixels, pushes[:, :2], pushes[:, 2:], falling, windows.alive, windows.episode)
+    stubborn = drift.Windows(pixels, pushes[:, :2], pushes[:, 2:], falling, windows.alive, windows.episode, "replayed")
     x, theta = np.frombuffer(RolloutPlayer.of(Own(), stubborn, physics=True).reference, "<f4").reshape(2, 2, 4)
     assert np.isnan(theta[0, -1]) and np.isnan(x[0, -1])
     assert np.nanmax(abs(theta)) <= 12
