@@ -142,7 +142,7 @@ def cost(model, batch=100, steps=50):
 def measure_reference(name):
     """Judge one of REFERENCES on the same windows, as `measure` judges a rung; teacher forcing says nothing here."""
     cuts = windows().items()
-    judged = (drift.evaluate(REFERENCES[name](p), None, teacher_forced=False, windows={p: cut}) for p, cut in cuts)
+    judged = (drift.evaluate(REFERENCES[name](p), {p: cut}, teacher_forced=False) for p, cut in cuts)
     return {protocol: figures for found in judged for protocol, figures in found.items()}
 
 
@@ -154,6 +154,7 @@ def _actions_only(protocol):
 
 REFERENCES = {  # what a curve is compared with: protocol -> model
     "exact physics": lambda protocol: references.ExactPhysics(),
+    "exact physics, particles": lambda protocol: references.ParticlePhysics(),
     "repeat the last frame": lambda protocol: references.RepeatLastFrame(),
     "constant upright": lambda protocol: references.ConstantUpright(),
     "actions only": _actions_only,

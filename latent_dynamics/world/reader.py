@@ -21,6 +21,7 @@ CART_ROWS = slice(29, 31)  # below the pole's end and below the track's line
 CART_WIDTH, POLE_WIDTH = 51 / COLUMN, 12 / COLUMN  # columns; the pole a little more, since it leans
 FAINT = 0.02  # ink below this is a decoder's haze, not a thing
 LEAST_SHOWN = 0.4  # share of the pole or the cart that the picture must show
+SLACK = 1.5  # by how much a decoder's ink may differ from a real frame's
 WHOLE = 0.999  # share above which nothing is cut off: it is rounded
 
 
@@ -101,7 +102,8 @@ def limits():
     enough, whole = seen.shown > LEAST_SHOWN, seen.shown > WHOLE
     found = {name: np.percentile(getattr(seen, name)[enough], [1, 99]) for name in ("ink", "smear", "cart_ink")}
     off = torch.stack([seen.x, seen.theta], -1) - states[:, [0, 2]]
-    for name, rows in {"error": whole, "error_cut": enough & ~whole}.items():
+    valid = _has_pole(seen, found, SLACK)
+    for name, rows in {"error": valid & whole, "error_cut": valid & ~whole}.items():
         found[name] = off[rows].square().mean(0).sqrt()
     return {name: tuple(map(float, pair)) for name, pair in found.items()}
 
@@ -143,18 +145,23 @@ def rounded_error():
     return tuple(off[seen.shown > WHOLE].square().mean(0).sqrt().tolist())
 
 
-def read(frames, slack=1.5):
+def read(frames, slack=SLACK):
     """Read frames (..., 32, 100): x in metres, theta in radians, and whether there is a pole and a cart at all.
 
     Ink that is missing, doubled or smeared counts as no pole, and so does a pole or cart of which the picture's edge
     leaves too little. `slack` widens the percentiles of `limits`, since a decoder blurs even where it is right: ink may
     fall short or run over by this factor, smear may grow by it.
     """
-    seen, real = measure(frames), limits()
+    seen = measure(frames)
+    return replace(seen, valid=_has_pole(seen, limits(), slack))
+
+
+def _has_pole(seen, real, slack):
+    """Say of which readings the ink is that of one cart and one pole, by the limits of real frames: (...) bool."""
     enough = (seen.ink > real["ink"][0] / slack) & (seen.cart_ink > real["cart_ink"][0] / slack)
     not_doubled = (seen.ink < real["ink"][1] * slack) & (seen.cart_ink < real["cart_ink"][1] * slack)
     straight = seen.smear < real["smear"][1] * slack
-    return replace(seen, valid=enough & not_doubled & straight & (seen.shown > LEAST_SHOWN))
+    return enough & not_doubled & straight & (seen.shown > LEAST_SHOWN)
 
 
 def degrees(radians):
