@@ -333,7 +333,7 @@ def protocols(episodes, context=10, horizon=50, stride=10, seed=0):
     }
 
 
-def evaluate(model, windows, teacher_forced=True, reader=read):
+def evaluate(model, windows, teacher_forced=True, reader=read, pixels=True):
     """Judge a world model by the windows that `protocols` cuts, {name: Windows}, in plain numbers that JSON can hold.
 
     Returns {name: figures}. Figures: "theta" (degrees), "x" (centimetres), "skill", "pole_there" (share of frames),
@@ -342,28 +342,29 @@ def evaluate(model, windows, teacher_forced=True, reader=read):
     windows that did not fail: "ended_2" whose truth ended before, "lasted_2" that were right to the horizon, and
     "censored_2" both; "interval_2" is the 95 % interval over episodes; "windows" holds what each window scored, packed:
     see `statistics.unpacked`. None: no pole, or more than half never. Models whose `filter` is slow may leave out
-    `teacher_forced`.
+    `teacher_forced`, and `pixels`.
     """
-    return {protocol: _figures(model, cut, teacher_forced, reader) for protocol, cut in windows.items()}
+    return {protocol: _figures(model, cut, teacher_forced, reader, pixels) for protocol, cut in windows.items()}
 
 
-def _figures(model, windows, teacher_forced, reader):
-    free = judge(model, windows, pixels=True, reader=reader)
+def _figures(model, windows, teacher_forced, reader, pixels):
+    free = judge(model, windows, pixels=pixels, reader=reader)
     figures = {
         "theta": free.median(), "x": free.median("x"), "skill": free.skill(), "pole_there": free.pole_there(),
-        "pixels": _column_medians(free.pixel_error, free.alive),
     }  # fmt: skip
+    if pixels:
+        figures["pixels"] = _column_medians(free.pixel_error, free.alive)
     if teacher_forced:
         figures["teacher_forced"] = judge(model, windows, "teacher_forced", reader=reader).median()
     for limit in (1, 2):
         survival = free.survival(float(limit))
         figures |= {f"{name}_{limit}": getattr(survival, name) for name in ("steps", "ended", "lasted", "censored")}
     figures["interval_2"] = free.interval(lambda rows: free.survival(2.0, rows)[0])
-    return {name: _plain(value) for name, value in figures.items()} | {"windows": statistics.packed(free)}
+    return {name: plain(value) for name, value in figures.items()} | {"windows": statistics.packed(free)}
 
 
-def _plain(value):
+def plain(value):
     """Round to four digits, as JSON can hold it: None for what is not finite."""
     if np.ndim(value):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return float(f"{value:.4g}") if np.isfinite(value) else None

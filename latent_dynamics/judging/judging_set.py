@@ -15,12 +15,13 @@ from . import drift
 EPISODES = {"test": 120, "validation": 60}
 SEEDS = {"test": 2_000_003, "validation": 1_000_003}  # no training seed comes near
 STEPS = 110  # of an episode, collected for each one: it has some eighty
-STRIDE = 20  # steps between the starts of two windows of an episode
+STRIDE = 30  # steps between the starts of two windows of an episode
 
 
 def key(split):
-    """Return all that the episodes of a judging set depend on: a JSON-able dict."""
-    return {"policy": "mixed", "episodes": EPISODES[split], "seed": SEEDS[split], "source": source_of(collect)}
+    """Return all that a judging set depends on: a JSON-able dict."""
+    drawn = {"policy": "mixed", "episodes": EPISODES[split], "seed": SEEDS[split], "stride": STRIDE}
+    return drawn | {"source": source_of(collect)}
 
 
 def collected(split):

@@ -1,0 +1,61 @@
+"""`make train`: trains and judges the whole ladder, and writes what travels with the package.
+
+Each model's weights and figures are written where they ship as soon as it is finished, and what is there is not made
+again: a run that was cut off at any point has lost one model, and goes on where it was.
+"""
+
+import joblib
+import torch
+from tqdm import tqdm
+
+from ..judging import judging_set, ladder
+from ..keeping import recorded
+from ..keeping.artifacts import default_seed, load_autoencoder, load_balance_eyes, load_episodes, model_names, ship
+
+
+def train_all(names=(), workers=None):
+    """Train and judge all tasks of the ladder, or those whose rung or name is among `names`. Returns how many were due.
+
+    One model on each core. Raises ValueError for a name that no task has.
+    """
+    every = ladder.tasks()
+    wanted = [task for task in every if not names or {task[1], ladder.asked(*task)[0][0]} & set(names)]
+    unknown = set(names) - {one for task in every for one in (task[1], ladder.asked(*task)[0][0])}
+    if unknown:
+        known = ", ".join(model_names())
+        raise ValueError(f"nothing is called {', '.join(sorted(unknown))}; there are the rungs {known}")
+    due = [task for task in wanted if recorded.recorded(*task, ladder.fingerprint(*task)) is None]
+    with joblib.parallel_config("loky", n_jobs=workers or joblib.cpu_count(), inner_max_num_threads=1):
+        _done(_prepare, sorted({seed for _, _, seed in due}), "data and eyes", "seeds")
+        _done(_measure, due, "ladder", "models")
+    files = set().union(*(ship(name, default_seed()) for name in names or model_names() if name in model_names()))
+    if not names:
+        recorded.forget(every, files)
+    return len(due)
+
+
+def _done(work, items, label, unit):
+    """Do `work` for each item, on all cores, under a progress bar."""
+    results = joblib.Parallel(return_as="generator_unordered")(joblib.delayed(work)(item) for item in items)
+    for _ in tqdm(results, total=len(items), desc=label, unit=f" {unit}"):
+        pass
+
+
+def _prepare(seed):
+    """Collect a seed's data and train its eyes, which its models share, and cut the windows that judge."""
+    torch.set_num_threads(1)
+    load_episodes("mixed", seed=seed)
+    load_balance_eyes(seed=seed, data_seed=seed)
+    load_autoencoder(seed=seed, data_seed=seed)
+    if seed == default_seed():
+        for split in judging_set.EPISODES:
+            judging_set.collected(split)
+
+
+def _measure(task):
+    """Train and judge one model in a process of its own, and write what was found."""
+    torch.set_num_threads(1)
+    kind, name, seed = task
+    if kind == "rungs" and seed == default_seed():
+        ship(name, seed)
+    recorded.put_figures(*task, ladder.measure(*task), ladder.fingerprint(*task))
