@@ -1,14 +1,21 @@
 """Untrained models that are neither blind nor still: for tests of what depends on what."""
 
+import numpy as np
 import torch
 
+from latent_dynamics.models import BalanceEyes
 from latent_dynamics.models.training import seeded
+from latent_dynamics.world.rendering import draw
 
 
 def awake(model):
-    """Give random values to weights that begin at zero, which training would otherwise have to do first."""
+    """Give random values to weights that begin at zero, and to balance eyes the plane of a few real frames."""
     with torch.no_grad(), seeded(0):
         for part in (*model.parameters(), *model.buffers()):
             if part.is_floating_point() and not part.any():
                 part.normal_(0, 0.1)
+        for part in model.modules():
+            if isinstance(part, BalanceEyes):
+                states = np.random.default_rng(0).uniform(-1, 1, (100, 4)) * [1.5, 0, 0.2, 0]
+                part.fit(torch.from_numpy(draw(states, workers=1)) / 255)
     return model

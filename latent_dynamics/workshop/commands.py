@@ -26,7 +26,8 @@ def main(arguments=None) -> int:
     measuring = command("bench", bench, "measure speed and memory")
     measuring.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command("ladder", ladder, "print what each rung of the ladder is worth, as measured for this version")
-    command("train", train, "train every rung and seed from nothing, and write what travels with the package")
+    training = command("train", train, "train every rung and seed, and write what travels with the package")
+    training.add_argument("names", nargs="*", help="of rungs, experiments or references: these only (default: all)")
     command("lab", lab, "open the chapters in JupyterLab")
     serving = command("serve", serve, "serve the built book on this machine")
     serving.add_argument("--port", type=int, default=8000, help="default: %(default)s")
@@ -62,16 +63,23 @@ def ladder(options) -> int:
 
 
 def train(options, root=ROOT) -> int:
-    """Train the whole ladder, in a folder of its own: an interrupted run goes on where it was."""
+    """Train the whole ladder, or what is named, in a folder of its own: an interrupted run goes on where it was."""
     need_clone(root)
     if os.environ.get("LATENT_DYNAMICS_SEED", "0") != "0":
         sys.exit("What travels with the package begins with seed 0: unset LATENT_DYNAMICS_SEED, then train.")
     work = root / "_build" / "training"
     os.environ["LATENT_DYNAMICS_CACHE"] = str(work)
     from latent_dynamics import ladder, store
+    from latent_dynamics.workshop.training import train_all
 
-    ladder.train_all()
-    shutil.rmtree(work)
+    try:
+        train_all(options.names)
+    except ValueError as unknown:
+        sys.exit(str(unknown))
+    if ladder.stale():  # what is named was trained, and more is to come: what is kept so far is worth keeping
+        print("\n".join(ladder.stale()))
+        return 0
+    shutil.rmtree(work, ignore_errors=True)
     size = sum(path.stat().st_size for path in store.SHIPPED.rglob("*") if path.is_file()) / 1e6
     print(f"{ladder.table()}\nWritten to {store.SHIPPED}: {size:.1f} MB")
     return 0

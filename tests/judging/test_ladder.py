@@ -1,13 +1,16 @@
-"""The ladder as a whole: what `train` writes, and what is read of it."""
+"""The ladder as a whole: which tasks it has, what is measured of each, and what is read of it."""
 
 import json
 
-import joblib
 import numpy as np
 import pytest
 
-from latent_dynamics import artifacts, ladder, recorded, references, store
+from latent_dynamics import artifacts, drift, judging_set, ladder, recorded, references, statistics, store
+from latent_dynamics.judging import measuring
 from latent_dynamics.models import TwoFrame
+from latent_dynamics.workshop import training
+
+FIRST = artifacts.default_seed()
 
 
 def evaluation(height):
@@ -18,68 +21,80 @@ def evaluation(height):
 
 
 @pytest.fixture
-def trained(tmp_path, monkeypatch):
-    """Run `train_all` with the training taken out, twice; returns the tasks of each time and what was shipped."""
-    runs, shipped = [[]], []
+def runs(tmp_path, monkeypatch):
+    """A function that runs `train_all` with training and measuring taken out; returns the tasks that it did."""
+    done = []
 
-    def measure(task):
-        if runs[-1]:
-            assert recorded.recorded(*runs[-1][-1], ladder.fingerprint(*runs[-1][-1])), "written before the next begins"
-        runs[-1].append(task)
-        return task, evaluation(0.5 if task[0] == "references" else 1 + task[2])
+    def measure(*task):
+        if done:
+            assert recorded.recorded(*done[-1], ladder.fingerprint(*done[-1])), "written before the next begins"
+        done.append(task)
+        return evaluation(0.5 if task[0] == "references" else 1 + task[2])
 
     def ship(name, seed):
-        shipped.append((name, seed))
         return {store.ship(name, {}, "safetensors", {"x": np.zeros(1)}, {"seconds": 1.0})}
 
     monkeypatch.setattr(store, "SHIPPED", tmp_path)
     monkeypatch.setattr(recorded, "FOLDER", tmp_path / "figures")
-    monkeypatch.setattr(joblib, "Parallel", lambda **_: lambda calls: (f(*args) for f, args, _ in calls))
-    monkeypatch.setattr(ladder, "load_autoencoder", lambda seed: None)
-    monkeypatch.setattr(ladder, "_measured", measure)
-    monkeypatch.setattr(ladder, "ship", ship)
+    monkeypatch.setattr(training, "_done", lambda work, items, *_: [work(item) for item in items])
+    monkeypatch.setattr(training, "_prepare", lambda seed: None)
+    monkeypatch.setattr(ladder, "measure", measure)
+    monkeypatch.setattr(training, "ship", ship)
+
+    def run(*names):
+        done.clear()
+        training.train_all(names)
+        return list(done)
+
+    return run
+
+
+def test_every_rung_is_trained_on_five_seeds_every_experiment_on_three_and_every_reference_judged_once(runs):
+    tasks = runs()
+    for kind, names in (("rungs", artifacts.LADDER), ("experiments", ladder.EXPERIMENTS)):
+        seeds = range(FIRST, FIRST + ladder.SEEDS[kind])
+        assert [task[1:] for task in tasks if task[0] == kind] == [(name, seed) for seed in seeds for name in names]
+    assert ladder.SEEDS["rungs"] >= 5 and ladder.SEEDS["experiments"] >= 3
+    assert [task[1:] for task in tasks if task[0] == "references"] == [(name, FIRST) for name in ladder.REFERENCES]
+
+
+def test_an_interrupted_run_does_only_what_is_left_and_the_weights_of_one_seed_take_the_place_of_old_ones(runs):
     store.ship("old", {}, "safetensors", {"x": np.zeros(1)}, {"seconds": 1.0})
     recorded.put_figures("rungs", "old", 0, {}, {})
-    ladder.train_all()
-    recorded.put_figures("rungs", "position_velocity", artifacts.default_seed(), {}, "another fingerprint")
-    runs.append([])
-    ladder.train_all()
-    return runs, shipped
+    runs()
+    assert {path.name.split(".")[0] for path in store.SHIPPED.glob("*.safetensors")} == set(artifacts.model_names())
+    assert "old" not in recorded.figures("rungs"), "the old ones are gone"
+    recorded.put_figures("rungs", "position_velocity", FIRST, {}, "another fingerprint")
+    assert runs() == [("rungs", "position_velocity", FIRST)]
 
 
-def test_every_rung_and_experiment_is_trained_on_every_seed_and_every_reference_judged_once(trained):
-    (tasks, _), _ = trained
-    seeds = range(artifacts.default_seed(), artifacts.default_seed() + ladder.SEEDS)
-    for kind, names in (("rungs", artifacts.model_names()), ("experiments", list(ladder.EXPERIMENTS))):
-        assert [task[1:] for task in tasks if task[0] == kind] == [(name, seed) for seed in seeds for name in names]
-    assert [task[1:] for task in tasks if task[0] == "references"] == [(name, seeds[0]) for name in ladder.REFERENCES]
+def test_what_is_named_alone_is_trained_and_nothing_is_removed(runs):
+    recorded.put_figures("rungs", "old", 0, {}, {})
+    done = runs("recurrent")
+    assert {task[1] for task in done if task[0] == "rungs"} == {"recurrent"}
+    assert {ladder.asked(*task)[0][0] for task in done} == {"recurrent"} and len(done) > ladder.SEEDS["rungs"]
+    assert "old" in recorded.figures("rungs")
+    assert {task[1] for task in runs("exact physics")} == {"exact physics"}
+    with pytest.raises(ValueError, match="nothing is called best; there are the rungs autoencoder_mlp"):
+        runs("best")
 
 
-def test_an_interrupted_run_does_only_what_is_left(trained):
-    (_, again), _ = trained
-    assert again == [("rungs", "position_velocity", artifacts.default_seed())]
-
-
-def test_what_was_written_is_read_again(trained):
+def test_what_was_written_is_read_again(runs):
+    runs()
     found = ladder.figures()
-    first = artifacts.default_seed()
-    assert found["rungs"]["position_velocity"][first + 1] == evaluation(2 + first)
+    assert found["rungs"]["position_velocity"][FIRST + 1] == evaluation(2 + FIRST)
     assert list(found["rungs"]) == artifacts.model_names()
-    assert list(found["experiments"]) == list(ladder.EXPERIMENTS)
+    assert set(found["experiments"]) == set(ladder.EXPERIMENTS) | set(ladder.SAME)
+    assert len(found["experiments"]["memory"]) == ladder.SEEDS["experiments"], "of as many seeds as other experiments"
     assert found["references"] == {name: evaluation(0.5) for name in ladder.REFERENCES}
     json.dumps(found, allow_nan=False)
 
 
-def test_the_weights_of_one_seed_take_the_place_of_the_old_ones(trained):
-    assert trained[1] == 2 * [(name, artifacts.default_seed()) for name in artifacts.model_names()]
-    assert {path.name.split(".")[0] for path in store.SHIPPED.glob("*.safetensors")} == set(artifacts.model_names())
-    assert "old" not in recorded.figures("rungs"), "the old ones are gone"
-
-
-def test_the_table_has_a_line_for_each_rung_and_reference(trained):
+def test_the_table_has_a_line_for_each_rung_and_reference(runs):
+    runs()
     lines = ladder.table().splitlines()
     assert [line.split("  ")[0] for line in lines[2:]] == [*artifacts.model_names(), *ladder.REFERENCES]
-    assert "2.00" in next(line for line in lines if line.startswith("two_frame")), "the median of its seeds"
+    assert "3.00" in next(line for line in lines if line.startswith("two_frame")), "the median of its seeds"
 
 
 def test_a_seed_without_a_figure_counts_as_infinite():
@@ -87,48 +102,62 @@ def test_a_seed_without_a_figure_counts_as_infinite():
     assert ladder.spread(seeds, lambda one: one["a"]) == (3.0, 1.0, np.inf)
 
 
-def test_settings_of_experiments_are_settings_of_their_rungs():
-    for name, (rung, settings) in ladder.EXPERIMENTS.items():
-        key = artifacts.model_key(rung, 0, **settings)
-        assert key["seed"] == 0 and key["settings"].keys() <= settings.keys(), name
+def test_settings_of_experiments_and_trials_are_settings_of_their_rungs():
+    for kind, name, seed in ladder.tasks():
+        if name not in ladder.REFERENCES:
+            (rung,), settings = ladder.asked(kind, name, seed)
+            key = artifacts.model_key(rung, **settings)
+            assert key["seed"] == key["data"]["seed"] == seed, "a seed draws its data too"
+            assert key["settings"].keys() <= settings.keys(), name
+
+
+def test_each_rung_had_as_many_trials_the_first_of_which_it_is():
+    assert set(ladder.TRIALS) == set(artifacts.LADDER)
+    assert len({len(few) for few in ladder.TRIALS.values()}) == 1
+    assert all(few[0] == {} for few in ladder.TRIALS.values())
+    assert ladder.judged_on("trials") == "validation"
+    assert {ladder.judged_on(kind) for kind in ("rungs", "experiments", "references", "closest")} == {"test"}
 
 
 # What is measured
 
 
 @pytest.fixture
-def few_episodes(monkeypatch, mixed_episodes):
+def few(monkeypatch, mixed_episodes):
     """The ladder judges on a few episodes of the tests."""
-    monkeypatch.setattr(ladder, "load_episodes", lambda name, split: mixed_episodes)
-    ladder.windows.cache_clear()
-    yield mixed_episodes
-    ladder.windows.cache_clear()
+    cuts = drift.protocols(mixed_episodes, stride=40)
+    monkeypatch.setattr(ladder, "windows", lambda split="test": cuts)
+    monkeypatch.setattr(ladder, "load_episodes", lambda name, split, seed=None: mixed_episodes)
+    monkeypatch.setattr(judging_set, "collected", lambda split: mixed_episodes)
+    return cuts
 
 
 @pytest.mark.parametrize("name", ladder.REFERENCES)
-def test_a_reference_is_judged_by_both_protocols(few_episodes, monkeypatch, name, untrained_model):
+def test_a_reference_is_judged_by_both_protocols(few, monkeypatch, name, untrained_model):
     monkeypatch.setattr(ladder, "load_model", lambda *_, **__: untrained_model)
-    found = ladder.measure_reference(name)
+    found = ladder.measure("references", name, 0)
     assert list(found) == ["replayed", "intervened"]
     assert len(found["replayed"]["theta"]) == 50 and len(found["intervened"]["theta"]) == 20
     assert "teacher_forced" not in found["replayed"]
+    scores = statistics.unpacked(found["intervened"]["windows"])
+    assert len(scores.episode) == len(few["intervened"]), "each window's score is kept, to compare by"
 
 
-def test_references_rank_as_they_should(few_episodes):
+def test_references_rank_as_they_should(few):
     names = ("exact physics", "repeat the last frame")
-    physics, photograph = (ladder.measure_reference(name)["intervened"]["theta"][9] for name in names)
+    physics, photograph = (ladder.measure("references", name, 0)["intervened"]["theta"][9] for name in names)
     assert physics < 0.5 * photograph
 
 
 def test_a_rung_costs_its_own_weights_and_not_the_shared_eyes(one_thread):
     model = references.untrained(TwoFrame)
-    eyes = sum(weights.numel() for weights in model.autoencoder.parameters())
-    found = ladder.cost(model, batch=2, steps=3)
+    eyes = sum(weights.numel() for weights in model.eyes.parameters())
+    found = measuring.cost(model, batch=2, steps=3)
     assert found["parameters"] == sum(weights.numel() for weights in model.parameters()) - eyes > 0
     assert found["steps_per_second"] > 0 and found["seconds"] is None, "it was never trained"
 
 
-def test_an_experiment_is_measured_with_its_settings_and_without_games(monkeypatch, untrained_model):
+def test_a_rung_plays_and_an_experiment_does_not(few, monkeypatch, untrained_model):
     asked = []
 
     def load_model(name, **settings):
@@ -136,11 +165,22 @@ def test_an_experiment_is_measured_with_its_settings_and_without_games(monkeypat
         return untrained_model
 
     monkeypatch.setattr(ladder, "load_model", load_model)
-    monkeypatch.setattr(ladder, "windows", lambda stride: asked.append(stride))
-    monkeypatch.setattr(ladder.drift, "evaluate", lambda *_, **__: {})
-    monkeypatch.setattr(ladder, "played", lambda model, seed, games: {"return": games})
+    monkeypatch.setattr(measuring, "played", lambda model, splits, seed, games: {"return": games})
     assert "return" not in ladder.measure("experiments", "noise 1.0", 2)
-    assert ladder.measure("rungs", "position_velocity", 1)["return"] == 100
-    noise, _, best, _ = asked
-    assert noise == ("noise_robust", {"seed": 2, "shipped": False, "noise": 1.0})
-    assert best == ("position_velocity", {"seed": 1, "shipped": False})
+    rung = ladder.measure("rungs", "position_velocity", 1)
+    assert rung["return"] == ladder.GAMES == 100 and rung["ends"]["count"]
+    closest = ladder.measure("closest", "two_frame", 0)
+    assert "pixels" not in closest["replayed"] and "return" not in closest
+    assert asked == [
+        ("noise_robust", {"seed": 2, "data_seed": 2, "shipped": False, "noise": 1.0}),
+        ("position_velocity", {"seed": 1, "data_seed": 1, "shipped": False}),
+        ("two_frame", {"seed": 0, "data_seed": 0, "shipped": False}),
+    ]
+
+
+def test_two_models_are_compared_window_by_window(few):
+    names = ("exact physics", "repeat the last frame")
+    physics, photograph = (ladder.measure("references", name, 0) for name in names)
+    difference, low, high, p = ladder.compare(physics, photograph, statistics.error_at(5))
+    assert low < difference < high < 0 and p < 0.05
+    assert ladder.compare(physics, physics, statistics.error_at(5))[0] == 0
