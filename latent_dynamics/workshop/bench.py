@@ -23,6 +23,7 @@ from ..keeping.artifacts import load_model
 from ..world.cartpole import make, random_actions
 from ..world.preprocessing import preprocess
 from .page_bench import measure_pages
+from .testing import TIMES
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def measure(model, root, chapters, effort):
         "imagined steps for one rendered step": {name: speed / rendered for name, speed in dreamed.items()},
         "seconds a chapter, when it was last executed": with_sum(chapters, "there is no built book: make book"),
         "seconds an artifact took, when it was made": with_sum(artifact_costs(), "nothing has been made yet"),
+        "seconds a step of the tests took, the last time": with_sum(test_times(root), "make test has not run here"),
         **measure_pages(root / "_build" / "html", effort.moves),
         "KB of our own JavaScript, gzip": javascript(root),
         "MB of memory at the peak of this bench": memory,
@@ -151,6 +153,12 @@ def dream_speeds(model, frame, batch, effort):
         return model.decode(model.imagine(belief, actions)).shape[:2].numel()
 
     return fastest(states, effort.seconds), fastest(frames, effort.seconds)
+
+
+def test_times(root):
+    """Return the seconds that each step of `make test` took when it last ran: {step: seconds}."""
+    times = root / TIMES
+    return json.loads(times.read_text()) if times.exists() else {}
 
 
 def artifact_costs():

@@ -1,11 +1,14 @@
 """`make test`: proves everything, and closes with a summary."""
 
+import json
 import os
 import time
 
 from .browser import NoBrowser, chromium
 from .building import book
 from .running import ROOT, need, need_clone, run
+
+TIMES = "_build/.test_times.json"  # what each step took, when the tests last ran
 
 
 def test(options=None, root=ROOT, long=False) -> int:
@@ -27,6 +30,8 @@ def test(options=None, root=ROOT, long=False) -> int:
     for name, (result, seconds, why_not) in results.items():
         print(f"{result:8}{name:12}{seconds:8.1f} s{'  ' + why_not if why_not else ''}")
     print(f"{'':20}{sum(seconds for _, seconds, _ in results.values()):8.1f} s")
+    took = {name: round(seconds, 1) for name, (_, seconds, _) in results.items()}
+    (root / TIMES).write_text(json.dumps(took))
     return int(any(result == "FAILED" for result, *_ in results.values()))
 
 

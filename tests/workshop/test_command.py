@@ -126,7 +126,7 @@ def test_a_comment_counts_where_a_notebook_shows_it(small_book):
     assert seen[5] != seen[4] and seen[7] == seen[6]
 
 
-def run_tests(monkeypatch, failing):
+def run_tests(monkeypatch, tmp_path, failing):
     """`test-all` with every step replaced: only `failing` fails. Returns its code and the commands it ran."""
     ran = []
 
@@ -137,30 +137,31 @@ def run_tests(monkeypatch, failing):
 
     monkeypatch.setattr(testing, "book", lambda **_: int(failing == "book "))
     monkeypatch.setattr(testing, "run", run)
+    monkeypatch.setattr(testing, "TIMES", tmp_path / "times.json")
     return command.main(["test-all"]), ran
 
 
-def test_a_failed_step_fails_the_tests_but_not_the_other_steps(monkeypatch, capsys):
-    code, ran = run_tests(monkeypatch, failing="nothing")
+def test_a_failed_step_fails_the_tests_but_not_the_other_steps(monkeypatch, tmp_path, capsys):
+    code, ran = run_tests(monkeypatch, tmp_path, failing="nothing")
     assert code == 0 and len(ran) == 7 and "FAILED" not in capsys.readouterr().out
-    code, ran = run_tests(monkeypatch, failing="ruff")
+    code, ran = run_tests(monkeypatch, tmp_path, failing="ruff")
     assert code == 1 and len(ran) == 7 and "FAILED  lint" in capsys.readouterr().out
-    code, ran = run_tests(monkeypatch, failing="book ")
+    code, ran = run_tests(monkeypatch, tmp_path, failing="book ")
     assert code == 1 and not any("pytest tests/browser" in line for line in ran)  # it would look at old pages
     assert "FAILED  browser" in capsys.readouterr().out
 
 
-def test_a_machine_without_a_browser_is_told_so_and_never_in_ci(monkeypatch, capsys):
+def test_a_machine_without_a_browser_is_told_so_and_never_in_ci(monkeypatch, tmp_path, capsys):
     def no_browser():
         raise NoBrowser("no Chromium")
 
     monkeypatch.setattr(testing, "chromium", no_browser)
     monkeypatch.delenv("CI", raising=False)
-    code, ran = run_tests(monkeypatch, failing="nothing")
+    code, ran = run_tests(monkeypatch, tmp_path, failing="nothing")
     assert code == 0 and not any("pytest tests/browser" in line for line in ran)
     assert re.search(r"skipped browser .* no Chromium", capsys.readouterr().out)
     monkeypatch.setenv("CI", "true")
-    code, _ = run_tests(monkeypatch, failing="nothing")
+    code, _ = run_tests(monkeypatch, tmp_path, failing="nothing")
     assert code == 1 and "FAILED  browser" in capsys.readouterr().out
 
 
