@@ -15,19 +15,19 @@ from . import drift
 from .reliability import reliability
 
 
-def measured(model, windows, teacher_forced=False):
-    """Judge a model by windows of both protocols: what `drift.evaluate` returns, with "cost"."""
-    return drift.evaluate(model, windows, teacher_forced) | {"cost": cost(model)}
+def measured(model, windows):
+    """Judge a model by windows of both protocols: what `drift.evaluate` returns, dreams alone, with "cost"."""
+    return drift.evaluate(model, windows, teacher_forced=False, pixels=False) | {"cost": cost(model)}
 
 
 def measured_whole(model, windows, splits, ends, seed, games=100):
     """Measure all that the ladder tells of a rung.
 
     windows: of both protocols; splits: Episodes for training and for validation, from which a controller is cloned;
-    ends: Episodes on which `outcome` is judged. Returns what `measured` does, "return" and "accuracy" of the controller
-    (see `played`), and "ends" (see `believed_ends`).
+    ends: Episodes on which `outcome` is judged. Returns what `drift.evaluate` does, "cost", "return" and "accuracy" of
+    the controller (see `played`), and "ends" (see `believed_ends`).
     """
-    found = measured(model, windows, teacher_forced=True) | played(model, splits, seed, games)
+    found = drift.evaluate(model, windows) | {"cost": cost(model)} | played(model, splits, seed, games)
     return found | {"ends": believed_ends(model, ends)}
 
 

@@ -4,6 +4,8 @@ Each model's weights and figures are written where they ship as soon as it is fi
 again: a run that was cut off at any point has lost one model, and goes on where it was.
 """
 
+import os
+
 import joblib
 import torch
 from tqdm import tqdm
@@ -41,9 +43,15 @@ def _done(work, items, label, unit):
         pass
 
 
+def _alone():
+    """Keep to one core: each has a model of its own."""
+    torch.set_num_threads(1)
+    os.environ["LATENT_DYNAMICS_WORKERS"] = "1"
+
+
 def _prepare(seed):
     """Collect a seed's data and train its eyes, which its models share, and cut the windows that judge."""
-    torch.set_num_threads(1)
+    _alone()
     load_episodes("mixed", seed=seed)
     load_balance_eyes(seed=seed, data_seed=seed)
     load_autoencoder(seed=seed, data_seed=seed)
@@ -54,7 +62,7 @@ def _prepare(seed):
 
 def _measure(task):
     """Train and judge one model in a process of its own, and write what was found."""
-    torch.set_num_threads(1)
+    _alone()
     kind, name, seed = task
     if kind == "rungs" and seed == default_seed():
         ship(name, seed)

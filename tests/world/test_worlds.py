@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from moon import MOON, begin, move
 
 from latent_dynamics import cartpole, drift, references, worlds
 from latent_dynamics.acting import controllers
@@ -11,23 +12,6 @@ from latent_dynamics.data.episodes import Episodes
 from latent_dynamics.models.training import seeded
 from latent_dynamics.world.reader import degrees, read
 from latent_dynamics.world.worlds import CARTPOLE, World
-
-# A pole on the Moon, in a steady wind that nobody sees: the whole second world.
-
-
-def begin(n, generator):
-    return torch.cat([cartpole.reset(n, generator), torch.randn(n, 1, dtype=torch.float64, generator=generator)], -1)
-
-
-def move(states, actions, generator=None):
-    here, wind = states.double().split([4, 1], -1)
-    return torch.cat([cartpole.step(here, actions, gravity=1.62, wind=wind[..., 0]), wind], -1)
-
-
-MOON = World(
-    "moon", begin, move, cartpole.fallen, state_names=(*cartpole.STATE_NAMES, "wind"), hidden=("wind",), time_limit=80,
-    page={"gravity": 1.62, "wind": 4},
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
