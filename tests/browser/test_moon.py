@@ -1,7 +1,6 @@
 """A second world in the page: collected, judged, played and dreamt of, with a hidden entry in its state."""
 
 import numpy as np
-import pytest
 import torch
 from moon import MOON
 from open_widgets import opener
@@ -31,5 +30,5 @@ def test_a_pole_on_the_moon_is_played_and_dreamt_of(browser, tmp_path):
     for _ in range(12):
         state = MOON.step(state, torch.as_tensor(MOON.expert(state)))
     theta = float(degrees(MOON.entry(state, "theta")))
-    assert f"reality {theta:.1f} degrees".replace("-", "\u2212") in said, "the page's reality is the Moon's, wind and all"
-    assert theta == pytest.approx(theta) and abs(theta) < 12
+    told = f"reality {theta:.1f} degrees".replace("-", "\u2212")
+    assert told in said and abs(theta) < 12, "the page's reality is the Moon's, wind and all"
