@@ -5,11 +5,13 @@ import pytest
 import torch
 
 import latent_dynamics as ld
-from latent_dynamics import controllers, drift, references
+from latent_dynamics import controllers, drift, references, statistics
 from latent_dynamics.world.cartpole import TIME_STEP, sign_theta_and_velocity
 from latent_dynamics.world.worlds import CARTPOLE
 
 pytestmark = pytest.mark.claims
+
+FIFTEEN, TEN, STEPS = statistics.error_at(15), statistics.error_at(10), statistics.steps_to(2)
 
 
 @pytest.fixture(scope="module")
@@ -18,24 +20,24 @@ def measured():
 
 
 @pytest.fixture(scope="module")
-def best():
+def position_velocity():
     return ld.load_model("position_velocity")
 
 
 @pytest.fixture(scope="module")
 def windows():
-    return drift.intervened_windows(ld.load_episodes("mixed", "test"), context=10, horizon=15, stride=25)
+    return ld.ladder.windows()["intervened"][::3]
 
 
 @pytest.fixture(scope="module")
-def eyes(best):
+def eyes(position_velocity):
     """What the eyes say of training frames, whole ones only; their balance points; and the truth, for judging."""
     train = ld.load_episodes("mixed", "train")
     frames = ld.artifacts.frames_of(train)[::5]
-    codes, points = best.see(frames), best.eyes.balance(frames)[0]
+    codes, points = position_velocity.see(frames), position_velocity.eyes.balance(frames)[0]
     whole = codes[:, 2] > 0.5
     states = torch.from_numpy(train.states[::5])
-    return frames[whole], codes[whole, :2].double(), points[whole] * best.eyes.rows, states[whole]
+    return frames[whole], codes[whole, :2].double(), points[whole], states[whole]
 
 
 @pytest.fixture(scope="module")
@@ -61,30 +63,26 @@ def _error(states, windows, step=15):
     return float(error[windows.alive[:, step - 1]].median())
 
 
-def _at(evaluations, step=15):
-    return ld.ladder.spread(evaluations, lambda one: one["intervened"]["theta"][step - 1])
+def _worth(evaluations, figure=FIFTEEN, protocol="intervened"):
+    return statistics.interval(ld.ladder.scores(evaluations, protocol), figure)[0]
 
 
-def _steps(evaluations):
-    return ld.ladder.spread(evaluations, lambda one: one["replayed"]["steps_2"])
+# What is recorded: test_the_ladder.py judges shipped weights anew, and holds the record to it
 
 
-# The goals
+def _clearly_worse(comparisons):
+    """Say of {name: (one, other, figure, protocol)} which are above the other, by Holm's correction over all of them."""
+    answers = {name: ld.ladder.compare(*asked) for name, asked in comparisons.items()}
+    sure = statistics.holm([p for *_, p in answers.values()])
+    return {name: found[0] > 0 and p < 0.05 for (name, found), p in zip(answers.items(), sure, strict=True)}
 
 
-def test_best_comes_to_085_of_exact_physics_on_recorded_actions(measured):
-    ours, physics = (
-        _steps(measured["rungs"]["position_velocity"])[0],
-        measured["references"]["exact physics"]["replayed"]["steps_2"],
-    )
-    assert ours >= 0.85 * physics
-    assert _steps(measured["rungs"]["recurrent"])[2] < 0.6 * physics  # the control: a plain memory does not
-
-
-def test_best_is_off_by_at_most_twice_exact_physics_under_coin_tosses(measured):
-    physics = measured["references"]["exact physics"]["intervened"]["theta"][14]
-    assert _at(measured["rungs"]["position_velocity"])[0] <= 2 * physics
-    assert _at(measured["rungs"]["recurrent"])[1] > 3 * physics
+def test_the_last_model_keeps_up_with_exact_physics_and_a_memory_does_not(measured):
+    last, memory = (measured["rungs"][name] for name in ("position_velocity", "recurrent"))
+    physics = measured["references"]["exact physics"]
+    assert _worth(last, STEPS, "replayed") >= 0.85 * _worth(physics, STEPS, "replayed")
+    assert _worth(last) <= 1.5 * _worth(physics)
+    assert _worth(memory) > 2 * _worth(physics)  # the control
 
 
 def test_a_clone_on_its_belief_balances_and_one_on_a_single_frame_does_not(measured):
@@ -96,62 +94,73 @@ def test_a_clone_on_its_belief_balances_and_one_on_a_single_frame_does_not(measu
     assert means["autoencoder_mlp"] < 100
 
 
-# What memory, data and each ingredient buy, over seeds
-
-
-def test_a_memory_helps_a_little_and_structure_much(measured):
-    rungs = measured["rungs"]
-    assert _at(rungs["recurrent"])[0] < _at(rungs["two_frame"])[0]
-    assert _at(rungs["position_velocity"])[2] < 0.4 * _at(rungs["recurrent"])[1]
+def test_what_memory_eyes_and_structure_buy(measured):
+    tried, full = measured["experiments"], measured["experiments"]["position_velocity"]
+    worse = _clearly_worse({
+        "two frames that dreamt as long": (tried["two frames, 10 steps"], tried["memory"], FIFTEEN),
+        "a memory on z": (tried["memory"], tried["memory on balance eyes"], FIFTEEN),
+        "two frames on z": (tried["two frames, 5 steps"], tried["five steps on balance eyes"], FIFTEEN),
+        "structure on z": (tried["positions and velocities on z"], full, FIFTEEN),
+        "a memory, and no structure": (tried["memory"], full, FIFTEEN),
+        "no filter": (tried["without its filter"], full, FIFTEEN),
+    })  # fmt: skip
+    assert all(worse.values()), worse
 
 
 def test_a_memory_trained_on_random_play_is_worse_than_on_mixed_play(measured):
     tried = measured["experiments"]
-    assert _at(tried["memory, short windows, random data"], 10)[0] > 1.1 * _at(tried["memory, short windows"], 10)[0]
-
-
-def test_a_memory_helps_against_two_frames_that_dreamt_as_long(measured):
-    tried = measured["experiments"]
-    for step in (10, 15):
-        assert _at(tried["two frames, 10 steps"], step)[1] > 1.1 * _at(tried["memory, short windows"], step)[2]
+    assert _clearly_worse({"random": (tried["memory, random data"], tried["memory"], TEN)})["random"]
 
 
 def test_a_longer_exam_teaches_the_experts_hand(measured):
+    """Worse where nobody holds the pole, and not clearly worse, fifty steps on, where somebody does."""
     tried = measured["experiments"]
-    tossed = {name: _at(tried[name])[0] for name in ("position_velocity", "position_velocity, 35 steps")}
-    assert tossed["position_velocity, 35 steps"] > 1.1 * tossed["position_velocity"]
-    recorded = {name: _steps(tried[name])[0] for name in tossed}
-    assert (
-        recorded["position_velocity, 35 steps"] >= recorded["position_velocity"] - 3
-    )  # the control: the recorded protocol hardly sees it
+    long, short = tried["position_velocity, 35 steps"], tried["position_velocity"]
+    late = statistics.error_at(50)
+    worse = _clearly_worse({"tossed": (long, short, FIFTEEN), "replayed, late": (long, short, late, "replayed")})
+    assert worse["tossed"] and not worse["replayed, late"]
 
 
 def test_single_steps_teach_less_than_dreams_of_twelve(measured):
     tried = measured["experiments"]
-    assert _at(tried["position_velocity, 1 step"])[0] > 1.1 * _at(tried["position_velocity"])[0]
+    assert _clearly_worse({"one": (tried["position_velocity, 1 step"], tried["position_velocity"], FIFTEEN)})["one"]
 
 
 def test_what_all_versions_share_makes_the_difference_to_a_memory(measured):
     tried = measured["experiments"]
-    worst = max(
-        _at(tried[name])[0]
-        for name in ("position_velocity, linear", "position_velocity, gains of a line", "position_velocity, 1 step")
-    )
-    assert worst < 0.5 * _at(tried["memory"])[0]
+    names = ("position_velocity, linear", "position_velocity, gains of a line", "position_velocity, 1 step")
+    assert max(_worth(tried[name]) for name in names) < 0.5 * _worth(tried["memory"])
 
 
 # The eyes
 
 
-def test_the_balance_points_lie_in_a_plane_and_the_pixels_do_not(eyes):
-    frames, _, points, _ = eyes
+def test_the_balance_points_lie_in_a_plane_and_the_pixels_do_not(position_velocity, eyes):
+    frames, codes, points, _ = eyes
+    seen, ink = position_velocity.eyes, position_velocity.eyes.balance(frames)[1]
+    weights = ink.sqrt() * seen.rows
 
-    def two_directions(data):
-        size = torch.linalg.svdvals(data - data.mean(0)).square()
-        return float(size[:2].sum() / size.sum())
+    def spread(away):
+        return float((weights * away.square()).sum())
 
-    assert two_directions(points) > 0.999
-    assert two_directions(frames[::4].flatten(1)) < 0.7
+    middle = (weights * points).sum(0) / (weights.sum(0) + 1e-9)
+    assert spread(points - seen.middle - codes.float() @ seen.axes.T) < 1e-3 * spread(points - middle)
+    size = torch.linalg.svdvals((flat := frames[::4].flatten(1)) - flat.mean(0)).square()
+    assert size[:2].sum() / size.sum() < 0.7
+
+
+def test_rows_that_a_leaning_pole_does_not_reach_must_not_be_believed(position_velocity, eyes):
+    frames, codes, points, states = eyes
+    moving, leaning = position_velocity.eyes.rows > 0, states[:, 2].abs() > np.radians(8)
+    away = (points - position_velocity.eyes.middle)[:, moving].T
+    alike = torch.linalg.lstsq(
+        position_velocity.eyes.axes[moving], away
+    ).solution.T.double()  # every row believed alike
+    error = {}
+    for name, q in (("weighed", codes), ("alike", alike)):
+        found = _with_one(q) @ torch.linalg.lstsq(_with_one(q), states[:, [0, 2]]).solution
+        error[name] = float((found[leaning, 1] - states[leaning, 2]).square().mean().sqrt())
+    assert error["alike"] > 1.5 * error["weighed"]
 
 
 def test_two_numbers_found_without_labels_are_cart_and_angle_by_a_straight_line(eyes):
@@ -161,11 +170,11 @@ def test_two_numbers_found_without_labels_are_cart_and_angle_by_a_straight_line(
     assert found.min() > 0.95
 
 
-def test_frames_that_hide_something_are_not_believed(best, look):
+def test_frames_that_hide_something_are_not_believed(position_velocity, look):
     train = ld.load_episodes("mixed", "train")
     away = np.flatnonzero(abs(train.states[:, 0]) > 1.9)
     assert len(away) > 10
-    codes = best.see(torch.from_numpy(ld.preprocessing.from_bytes(train.frames[away])))
+    codes = position_velocity.see(torch.from_numpy(ld.preprocessing.from_bytes(train.frames[away])))
     found = _to_states(torch.cat([codes[:, :2], 0 * codes[:, :2]], 1).double(), look)
     error = (found - torch.from_numpy(train.states[away]))[:, 2].abs()
     believed = codes[:, 2] > 0.5
@@ -175,30 +184,33 @@ def test_frames_that_hide_something_are_not_believed(best, look):
 # The filter, and what limits it
 
 
-def test_the_belief_sharpens_with_every_frame(best, look, windows):
-    beliefs = _to_states(best.filter(windows.frames[:, :11], windows.actions_before), look)
+def test_the_belief_sharpens_with_every_frame(position_velocity, look, windows):
+    beliefs = _to_states(position_velocity.filter(windows.frames[:, :11], windows.actions_before), look)
     truth = windows.states[:, 0]
-    seen = {n: best.observe(windows.frames[:, 11 - n : 11], windows.actions_before[:, 11 - n :]) for n in (2, 5, 11)}
+    seen = {
+        n: position_velocity.observe(windows.frames[:, 11 - n : 11], windows.actions_before[:, 11 - n :])
+        for n in (2, 5, 11)
+    }
     error = {n: float((_to_states(belief, look) - truth)[:, 3].abs().median()) for n, belief in seen.items()}
     assert error[2] > 1.5 * error[5] > 1.5 * 1.2 * error[11]
     torch.testing.assert_close(beliefs[:, -1], _to_states(seen[11], look))
 
 
-def test_the_start_limits_it_and_not_the_mechanics(best, look, windows):
-    belief = best.observe(windows.frames[:, :11], windows.actions_before)
+def test_the_start_limits_it_and_not_the_mechanics(position_velocity, look, windows):
+    belief = position_velocity.observe(windows.frames[:, :11], windows.actions_before)
     truth = windows.states[:, 0]
     q, v = _with_one(truth[:, [0, 2]]) @ look, TIME_STEP * truth[:, [1, 3]] @ look[:2]
-    latent = torch.cat([q, v, torch.zeros(len(q), best.state_size - 4)], 1).float()
+    latent = torch.cat([q, v, torch.zeros(len(q), position_velocity.state_size - 4)], 1).float()
     start = _error(CARTPOLE.simulate(_to_states(belief, look), windows.actions), windows)
-    mechanics = _error(_to_states(best.imagine(latent, windows.actions), look), windows)
+    mechanics = _error(_to_states(position_velocity.imagine(latent, windows.actions), look), windows)
     assert start > mechanics
-    untouched = best.imagine(latent, 1 - windows.actions)  # the control: wrong pushes
+    untouched = position_velocity.imagine(latent, 1 - windows.actions)  # the control: wrong pushes
     assert _error(_to_states(untouched, look), windows) > 10 * mechanics
 
 
-def test_believing_every_frame_costs_where_something_is_cut_off(best, look):
-    near = drift.intervened_windows(ld.load_episodes("mixed", "test"), context=10, horizon=1, stride=4)
-    codes = best.see(near.frames[:, :11].flatten(0, 1)).unflatten(0, (len(near), 11))
+def test_believing_every_frame_costs_where_something_is_cut_off(position_velocity, look):
+    near = drift.intervened_windows(ld.judging_set.collected("test"), context=10, horizon=1, stride=6)
+    codes = position_velocity.see(near.frames[:, :11].flatten(0, 1)).unflatten(0, (len(near), 11))
     near = near[(codes[..., 2] < 0.5).any(1).numpy()]
 
     class Gullible(ld.models.PositionVelocity):
@@ -207,9 +219,9 @@ def test_believing_every_frame_costs_where_something_is_cut_off(best, look):
             return torch.cat([code[:, :2], 0 * code[:, 2:] + 1], 1)
 
     gullible = Gullible().eval().requires_grad_(False)
-    gullible.load_state_dict(best.state_dict())
+    gullible.load_state_dict(position_velocity.state_dict())
     error = {}
-    for name, model in (("careful", best), ("gullible", gullible)):
+    for name, model in (("careful", position_velocity), ("gullible", gullible)):
         belief = _to_states(model.observe(near.frames[:, :11], near.actions_before), look)
         error[name] = float((belief - near.states[:, 0])[:, 3].abs().median())
     assert error["gullible"] > 1.3 * error["careful"]
