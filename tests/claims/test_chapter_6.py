@@ -17,8 +17,8 @@ def model():
 
 @pytest.fixture(scope="module")
 def windows():
-    """The one set of windows that judges whatever the book compares; every other one, to be quicker."""
-    return {protocol: cut[::2] for protocol, cut in ladder.windows().items()}
+    """The one set of windows that judges whatever the book compares; every third one, to be quicker."""
+    return {protocol: cut[::3] for protocol, cut in ladder.windows().items()}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,6 @@ def judged(model, windows):
         "model": model,
         "physics": references.ExactPhysics(),
         "repeat": references.RepeatLastFrame(),
-        "upright": references.ConstantUpright(),
         "shuffled": references.ShuffledActions(model),
     }
     found = {name: {p: drift.judge(m, w) for p, w in windows.items()} for name, m in competitors.items()}
@@ -138,9 +137,9 @@ def test_a_predictor_that_sees_no_frame_beats_exact_physics_on_recorded_actions_
     assert blind["intervened"].median()[14] > 3 * physics["intervened"].median()[14]
 
 
-def test_late_steps_are_judged_on_poles_that_were_slow_at_first(windows):
+def test_late_steps_are_judged_on_poles_that_were_slow_at_first():
     short = drift.replayed_windows(ld.load_episodes("random", "test"), context=0, horizon=10, stride=7)
-    for cut, times in ((short, 3), *((cut, 1.2) for cut in windows.values())):
+    for cut, times in ((short, 3), *((cut, 1.2) for cut in ladder.windows().values())):
         ended, lasted = drift.informative_censoring(cut)
         assert ended > times * lasted
 
