@@ -71,7 +71,7 @@ def _worth(evaluations, figure=FIFTEEN, protocol="intervened"):
 
 
 def _clearly_worse(comparisons):
-    """Say of {name: (one, other, figure, protocol)} which are above the other, by Holm's correction over all of them."""
+    """Say of {name: (one, other, figure, protocol)} which are above the other, by Holm's correction over them."""
     answers = {name: ld.ladder.compare(*asked) for name, asked in comparisons.items()}
     sure = statistics.holm([p for *_, p in answers.values()])
     return {name: found[0] > 0 and p < 0.05 for (name, found), p in zip(answers.items(), sure, strict=True)}
