@@ -6,6 +6,9 @@ not independent. So there are episodes for judging alone, collected with seeds o
 
 from functools import cache
 
+import numpy as np
+import torch
+
 from ..data.collection import collect
 from ..data.episodes import Episodes
 from ..keeping import store
@@ -15,6 +18,7 @@ from . import drift
 EPISODES = {"test": 120, "validation": 60}
 SEEDS = {"test": 2_000_003, "validation": 1_000_003}  # no training seed comes near
 STEPS = 110  # of an episode, collected for each one: it has some eighty
+PARTS = ("pixels", "actions_before", "actions", "states", "alive", "episode")  # of Windows
 STRIDE = 30  # steps between the starts of two windows of an episode
 
 
@@ -39,5 +43,17 @@ def collected(split):
 
 @cache
 def windows(split="test"):
-    """Return the windows of both protocols, as `drift.protocols` cuts them; drawn once in a process."""
-    return drift.protocols(collected(split), stride=STRIDE)
+    """Return the windows of both protocols, {"replayed": Windows, "intervened": Windows}, as `drift` cuts them."""
+
+    def cut():
+        cuts = drift.protocols(collected(split), stride=STRIDE)
+        parts = ((name, part) for name in cuts for part in PARTS)
+        return {f"{name}/{part}": np.asarray(getattr(cuts[name], part)) for name, part in parts}, {}
+
+    cutting = key(split) | {"cut by": source_of(drift)}
+    arrays, _ = store.kept(f"judging-windows-{split}", cutting, cut, "npz")
+    found = {}
+    for name in ("replayed", "intervened"):
+        *tensors, episode = (arrays[f"{name}/{part}"] for part in PARTS)
+        found[name] = drift.Windows(*map(torch.from_numpy, tensors), episode, name)
+    return found
