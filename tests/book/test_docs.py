@@ -1,6 +1,5 @@
 """README and CONTRIBUTING tell the truth: their code runs, their files, targets and commands exist."""
 
-import ast
 import re
 import subprocess
 import sys
@@ -8,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from latent_dynamics import artifacts
+import latent_dynamics as ld
+from latent_dynamics import controllers, drift, ladder, widgets
+from latent_dynamics.showing.widgets import opening
+from latent_dynamics.workshop.rooms import PACKAGE, ROOMS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
@@ -40,14 +43,6 @@ def paths(words):
     named = re.findall(rf"(?<![\w./~%<>\\-])[\w.-][\w./-]*\.(?:{KINDS})(?![\w/-])", words)
     folders = re.findall(r"(?<![\w./~%<>\\-])[\w.-]+/(?:[\w.-]+/)*(?=`)", words)
     return {path for path in [*links, *named, *folders] if path and not path.startswith(MADE)}
-
-
-def imports(path):
-    """The modules of the package that a file imports, within functions too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
-        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("latent_dynamics")):
-            parts = (node.module or "").removeprefix("latent_dynamics").strip(".")
-            yield from [parts.split(".")[0]] if parts else [alias.name for alias in node.names]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -87,17 +82,24 @@ def test_every_make_target_and_command_it_names_is_there(name):
             assert f"-m latent_dynamics {command}" in named or f"make {command}" in named
 
 
-def test_the_map_names_every_module_in_an_order_in_which_imports_point_up():
-    rows = [re.findall(r"`latent_dynamics/(\w+)(?:\.py|/)`", row) for row in text("CONTRIBUTING.md").splitlines()
-            if row.startswith("| `latent_dynamics/")]  # fmt: skip
-    order = [module for row in rows for module in row]
-    package = ROOT / "latent_dynamics"
-    modules = {path.stem: [path] for path in package.glob("*.py") if path.stem != "__init__"}
-    modules |= {name: list((package / name).glob("*.py")) for name in ("models", "widgets")}
-    assert sorted(order) == sorted(modules)
-    for module, files in modules.items():
-        for imported in set().union(*map(imports, files)) & set(modules) - {module}:
-            assert order.index(imported) < order.index(module), f"{module} imports {imported}, which is below it"
+def test_the_map_names_every_file_of_every_room():
+    rows = dict(re.findall(r"^\| `latent_dynamics/(\w+)/` (.*)$", text("CONTRIBUTING.md"), re.M))
+    assert list(rows) == list(ROOMS)
+    for room, row in rows.items():
+        files = {path.stem for path in (PACKAGE / room).glob("*.py")} - {"__init__"}
+        files |= {path.parent.name for path in (PACKAGE / room).glob("*/__init__.py")}
+        named = re.findall(r"`(\w+)`(?=[,:]| \|)", row)
+        assert sorted(named) == sorted(files), room
+
+
+@pytest.mark.parametrize("name", ld.__all__)
+def test_every_short_name_resolves(name):
+    assert getattr(ld, name) is not None
+
+
+def test_what_has_no_short_name_is_refused_with_those_that_there_are():
+    with pytest.raises(AttributeError, match="has no 'drifts'; it has .*drift"):
+        ld.drifts  # noqa: B018
 
 
 @pytest.mark.claims  # on the model that it names, which is trained if it was not
@@ -108,15 +110,60 @@ def test_the_example_of_readme_runs(capsys):
     assert len(medians) == 20 and 0 < medians[0] < medians[-1] < 3, "degrees, which grow"
 
 
-def test_the_example_of_contributing_runs_and_is_judged(capsys, monkeypatch, mixed_episodes):
-    """On a few real episodes in place of the whole data set."""
-    monkeypatch.setattr(artifacts, "load_episodes", lambda name, split: mixed_episodes)
-    (block,) = python_blocks("CONTRIBUTING.md")
-    exec(compile(block, "CONTRIBUTING.md", "exec"), {})
+@pytest.fixture
+def windows(monkeypatch, mixed_episodes):
+    """A few real episodes in place of those that judge."""
+    cut = drift.protocols(mixed_episodes)
+    monkeypatch.setattr(ladder, "windows", lambda split: {"validation": cut}[split])
+    return cut
+
+
+@pytest.fixture
+def example(windows):
+    """The model of CONTRIBUTING, and all that its block makes."""
+    block, _ = python_blocks("CONTRIBUTING.md")
+    names = {}
+    exec(compile(block, "CONTRIBUTING.md", "exec"), names)
+    return names
+
+
+def test_the_example_of_contributing_runs_and_is_judged(capsys, example):
     glide, repeat = re.findall(r"(?:Glide|RepeatLastFrame) (\[.*?\])", capsys.readouterr().out, re.S)
     glide, repeat = (np.array(re.findall(r"\d+\.\d*", part), dtype=float) for part in (glide, repeat))
     assert len(glide) == len(repeat) == 20
     assert glide[9] < repeat[9], "a cart that rolls on is nearer the truth than one that stops"
+
+
+def test_the_example_of_contributing_is_played_and_dreams(example, windows, mixed_episodes):
+    model = example["Glide"]()
+    player = widgets.RolloutPlayer.of(model, windows["intervened"][:2])
+    assert player.shape == [2, 20, 32, 100] and player.still().data
+    long_enough = np.flatnonzero(mixed_episodes.lengths > 25)
+    dream = widgets.Dream.of({"glide": model}, mixed_episodes, long_enough[:1], opening=10)
+    frames, dreamt, *_ = opening(model, dream.starts[0], 10)
+    assert frames.shape == dreamt.shape == (11, 32, 100) and not torch.equal(dreamt[0], dreamt[-1])
+    assert dream.still().data and dream.page_models[0].in_kernel, "the page's engine can't read by ink"
+
+
+def test_the_example_of_contributing_holds_a_pole_up_longer_than_a_coin_does(example):
+    """Act on what it packs into its belief: the last frame's pole, and how fast the picture moves."""
+
+    def act(belief):
+        return (ld.reader.measure(belief[:, :3200].unflatten(1, (32, 100))).theta > 0).long()
+
+    steps, ends = controllers.belief_returns(example["Glide"](), act, episodes=5, limit=60)
+    rng = np.random.default_rng(0)
+    coin = controllers.returns(lambda states: ld.cartpole.random_actions(len(states), rng), episodes=5, limit=60)
+    assert steps.mean() > coin.mean() and ends.shape == (5, 4)
+
+
+def test_the_world_of_contributing_runs_and_is_its_own(capsys):
+    _, block = python_blocks("CONTRIBUTING.md")
+    assert len(block.strip().splitlines()) <= 15
+    exec(compile(block, "CONTRIBUTING.md", "exec"), {})
+    moon, earth = re.findall(r"(?:moon|cartpole) (\[.*?\])", capsys.readouterr().out, re.S)
+    moon, earth = (np.array(re.findall(r"\d+\.\d*", part), dtype=float) for part in (moon, earth))
+    assert len(moon) == 20 and moon[9] < 0.5 * earth[9], "physics with another gravity drifts away"
 
 
 def test_the_picture_of_readme_is_small_and_described():
