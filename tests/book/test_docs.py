@@ -102,6 +102,12 @@ def test_what_has_no_short_name_is_refused_with_those_that_there_are():
         ld.drifts  # noqa: B018
 
 
+def test_every_test_that_a_workflow_runs_is_there():
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    named = re.findall(r"\btests/[\w/]+\.py", "".join(path.read_text(encoding="utf8") for path in workflows))
+    assert len(named) >= 5 and not [path for path in named if not (ROOT / path).exists()]
+
+
 @pytest.mark.claims  # on the model that it names, which is trained if it was not
 def test_the_example_of_readme_runs(capsys):
     (block,) = python_blocks("README.md")
