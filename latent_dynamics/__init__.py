@@ -23,7 +23,7 @@ _ROOMS = {  # a file is called by its short name: ld.drift is judging/drift.py
         "drift", "judging_set", "ladder", "probes", "references", "reliability", "rollout", "statistics",
     ),
     "showing": ("pages", "plotting", "widgets"),
-    "workshop": ("bench",),
+    "workshop": ("bench", "page_bench"),
 }
 _MODULES = {name: f"{room}.{name}" for room, names in _ROOMS.items() for name in names} | {"models": "models"}
 __all__ = [*_WHERE, *_MODULES]

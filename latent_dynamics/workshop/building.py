@@ -49,7 +49,7 @@ class Stamp:
     """
 
     def __init__(self, root):
-        from latent_dynamics import store
+        from ..keeping import store
 
         self.build, self.store, self.shipped = root / "_build", store, root / "latent_dynamics" / "keeping" / "shipped"
         self.path = self.build / ".latent_dynamics.json"
@@ -90,7 +90,7 @@ class Stamp:
 
 def _fingerprint_of_package(root):
     """The hash of the package's source without comments and layout; of the very text, where a notebook shows some."""
-    from latent_dynamics.keeping.fingerprint import shape_of
+    from ..keeping.fingerprint import shape_of
 
     notebooks = "".join(path.read_text(encoding="utf8") for path in sorted(root.glob("book/*.ipynb")))
     shown = set(".".join(re.findall(r"\bsource\(([\w.]+)\)", notebooks)).split("."))

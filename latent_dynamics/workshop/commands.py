@@ -45,7 +45,7 @@ def main(arguments=None) -> int:
 
 def bench(options) -> int:
     """Measure speed and memory."""
-    from latent_dynamics import bench
+    from . import bench
 
     chapters = {name: seconds for name, (seconds, _) in costs(ROOT).items()}
     return bench.main(ROOT, chapters, options.json)
@@ -53,7 +53,7 @@ def bench(options) -> int:
 
 def ladder(options) -> int:
     """Print the ladder: errors under interventions, survival, a controller's return, and what each rung costs."""
-    from latent_dynamics import ladder
+    from ..judging import ladder
 
     print(ladder.table())
     stale = ladder.stale()
@@ -69,8 +69,9 @@ def train(options, root=ROOT) -> int:
         sys.exit("What travels with the package begins with seed 0: unset LATENT_DYNAMICS_SEED, then train.")
     work = root / "_build" / "training"
     os.environ["LATENT_DYNAMICS_CACHE"] = str(work)
-    from latent_dynamics import ladder, store
-    from latent_dynamics.workshop.training import train_all
+    from ..judging import ladder
+    from ..keeping import store
+    from .training import train_all
 
     try:
         train_all(options.names)
@@ -102,8 +103,8 @@ def serve(options) -> int:
 
 def picture(options) -> int:
     """Record README's picture: the live dream of the built book's first page, step by step, in a headless browser."""
-    from latent_dynamics.workshop.browser import NoBrowser
-    from latent_dynamics.workshop.recording import record_dream
+    from .browser import NoBrowser
+    from .recording import record_dream
 
     page = ROOT / "_build" / "html" / "book" / "intro.html"
     if not page.exists():
@@ -119,7 +120,7 @@ def picture(options) -> int:
 
 def rooms(options) -> int:
     """Draw CONTRIBUTING's picture of the rooms and of what they take from each other."""
-    from latent_dynamics.workshop.rooms import drawing
+    from .rooms import drawing
 
     path = ROOT / "book" / "static" / "rooms.svg"
     path.write_text(drawing(), encoding="utf8")
@@ -139,7 +140,7 @@ def clean(options) -> int:
     if not any((ROOT / "_build").glob("*")):
         shutil.rmtree(ROOT / "_build", ignore_errors=True)
     if options.artifacts:
-        from latent_dynamics import store
+        from ..keeping import store
 
         size = sum(path.stat().st_size for path in store.files()) / 1e6
         print(f"Removed {len(store.clean())} data sets and models ({size:.1f} MB) from {store.folder()}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from latent_dynamics import artifacts, ladder
+from latent_dynamics import artifacts, judging_set, ladder
 from latent_dynamics.keeping import fingerprint
 from latent_dynamics.keeping.fingerprint import ROOT, closure, imports, source_of
 
@@ -88,8 +88,9 @@ def test_a_change_of_source_makes_anew_whatever_rests_on_it(before, edit, name):
     assert wanted <= found
     figures = {one for one in before if one.startswith("figures")}
     if file.startswith("models/") and name not in ("interface", "training", "budget"):
-        resting = {one for one in figures if any(rung in (one.split(" ", 3)[3], rung_of(one)) for rung in wanted)}
-        assert resting <= found
+        assert {one for one in figures if rung_of(one) in wanted} <= found
+    elif name == "references":
+        assert {one for one in figures if one.startswith("figures of references")} == found
     else:
         assert figures <= found, "whatever is judged is judged anew"
     if not wanted:
@@ -97,8 +98,9 @@ def test_a_change_of_source_makes_anew_whatever_rests_on_it(before, edit, name):
 
 
 def rung_of(figures):
-    """The rung that an experiment varies."""
-    return ladder.EXPERIMENTS.get(figures.split(" ", 3)[3], ("", {}))[0]
+    """The rung that figures are of, or that an experiment varies."""
+    kind, name = figures.removeprefix("figures of ").split(" ", 1)
+    return ladder.asked(kind, name, 0)[0][0]
 
 
 def test_a_rungs_own_file_is_no_other_rungs_business(before, edit):
@@ -147,10 +149,13 @@ def test_a_setting_changed_while_we_run_makes_another_key(before, monkeypatch, c
     assert "two_frame" in changed(before)
 
 
-@pytest.mark.parametrize("setting", ["GAMES", "STRIDE"])
-def test_figures_depend_on_how_much_was_judged(before, monkeypatch, setting):
-    monkeypatch.setitem(getattr(ladder, setting), "rungs", 7)
-    assert changed(before) == {one for one in before if one.startswith("figures of rungs")}
+def test_figures_depend_on_how_much_was_judged(before, monkeypatch):
+    figures = {one for one in before if one.startswith("figures")}
+    with monkeypatch.context() as patch:
+        patch.setattr(ladder, "GAMES", 7)
+        assert changed(before) == {one for one in figures if one.startswith("figures of rungs")}
+    monkeypatch.setattr(judging_set, "STRIDE", 7)
+    assert changed(before) == figures
 
 
 # How imports are followed
@@ -185,7 +190,6 @@ def test_a_class_and_its_module_have_the_same_source_and_another_module_another(
     assert source_of(module) == source_of(module.Recurrent) != source_of(artifacts.LADDER["two_frame"])
 
 
-def test_no_module_but_the_door_goes_through_the_short_names_which_hide_what_is_meant():
+def test_no_module_goes_through_the_short_names_which_hide_what_is_meant():
     for path in ROOT.rglob("*.py"):
-        if path.name not in ("__main__.py",):
-            assert "from latent_dynamics import" not in path.read_text(encoding="utf8"), path
+        assert "from latent_dynamics import" not in path.read_text(encoding="utf8"), path
