@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import latent_dynamics as ld
-from latent_dynamics import cartpole, controllers, drift, ladder, probes, reader, references, rollout
+from latent_dynamics import cartpole, controllers, drift, ladder, probes, reader, references, statistics
 
 pytestmark = pytest.mark.claims
 
@@ -21,8 +21,9 @@ def test():
 
 
 @pytest.fixture(scope="module")
-def intervened(test):
-    return drift.intervened_windows(test, context=10, horizon=20, stride=15)
+def intervened():
+    """Every second of the windows that judge whatever the book compares, to be quicker."""
+    return ladder.windows()["intervened"][::2]
 
 
 @pytest.fixture(scope="module")
@@ -103,29 +104,40 @@ def test_a_difference_over_a_longer_time_gains_little_and_a_fit_that_knows_the_p
     assert rms_of_fit(readings, 17) < 0.1 * differences[16]
 
 
-def test_exact_physics_needs_more_than_two_frames(test):
-    windows = drift.replayed_windows(test, context=10, horizon=15, stride=10)
+def test_exact_physics_needs_more_than_two_frames(intervened):
+    def error(physics):
+        return drift.judge(physics, intervened).median()[9]
 
-    def error(frames):
-        states = rollout.free(
-            references.ExactPhysics(frames), windows.frames, windows.all_actions, windows.context
-        ).numpy()
-        return drift.score(states[..., 0], reader.degrees(states[..., 2]), windows).median()[9]
-
-    one, two, three, eleven = (error(frames) for frames in (1, 2, 3, 11))
-    assert two > 0.85 * one
+    one, two, three, eleven = (error(references.ExactPhysics(frames)) for frames in (1, 2, 3, 11))
+    assert two > 0.8 * one
+    assert error(references.ParticlePhysics(2)) > 0.7 * one  # nor does it help to know how the screen rounds
     assert three < 0.75 * two
     assert eleven < 0.3 * one
 
 
-def test_a_second_frame_does_not_cure_drift(measured):
-    def late(name):
-        return ladder.spread(measured["rungs"][name], lambda e: e["intervened"]["theta"][14])[0]
+def test_the_record_of_two_frames_is_what_the_model_does(measured, intervened):
+    seed = ld.artifacts.default_seed()
+    if seed not in measured["rungs"]["two_frame"]:
+        pytest.skip("nothing is recorded of this seed")
+    record = ladder.scores({seed: measured["rungs"]["two_frame"][seed]})[0]
+    now = drift.judge(ld.load_model("two_frame"), intervened)
+    for step in (1, 5, 10):
+        low, high = now.interval(lambda rows, h=step: now.median(rows=rows)[h - 1])
+        assert low <= np.nanmedian(record.theta[step][::2]) <= high, step
 
-    one, two = late("autoencoder_mlp"), late("two_frame")
-    physics = measured["references"]["exact physics"]["intervened"]["theta"][14]
-    assert one - two < 0.35 * (one - physics)
-    assert physics < 0.3 * one  # control: there is much to be gained from the same frames
+
+@pytest.mark.recorded
+def test_a_second_frame_does_not_cure_drift(measured):
+    one, two = (measured["rungs"][name] for name in ("autoencoder_mlp", "two_frame"))
+    physics, photo = (measured["references"][name] for name in ("exact physics", "repeat the last frame"))
+
+    def late(evaluations):
+        return statistics.interval(ladder.scores(evaluations), statistics.error_at(10))[0]
+
+    assert late(one) - late(two) < 0.25 * (late(one) - late(physics))
+    assert late(physics) < 0.3 * late(one)  # control: there is much to be gained from the same frames
+    *_, p = ladder.compare(two, photo, statistics.error_at(10))
+    assert late(two) > late(photo) or p > 0.05  # it gets past no photograph
 
 
 def test_the_dream_takes_over_a_part_of_the_motion_and_lets_go_of_it_and_knows_no_pushes(two, intervened):
@@ -154,6 +166,7 @@ def test_the_dream_takes_over_a_part_of_the_motion_and_lets_go_of_it_and_knows_n
     assert first["physics"] == pytest.approx(1, abs=0.12)
 
 
+@pytest.mark.recorded
 def test_a_coarse_velocity_is_worth_much_to_a_player_and_the_accuracy_does_not_tell(measured):
     def over_seeds(name, figure):
         return ladder.spread(measured["rungs"][name], figure)[0]
