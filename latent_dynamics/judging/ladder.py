@@ -12,7 +12,7 @@ from ..world.worlds import CARTPOLE
 from . import drift, judging_set, measuring, references, statistics
 
 # Training seeds; each draws data of its own, and trains eyes on them.
-SEEDS = {"rungs": 5, "experiments": 3, "trials": 1, "closest": 1, "references": 1}
+SEEDS = {"references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 1, "trials": 1}
 GAMES = 100  # that a controller on a rung's belief plays
 HORIZONS = (1, 3, 5, 10, 20)  # steps dreamt in training, chapter 8
 NOISES = (0.1, 0.3, 1.0, 3.0)  # noise in training in units of a step's change, chapter 8
@@ -26,17 +26,18 @@ EXPERIMENTS |= {
     "4 hidden layers, 5 steps": ("multi_step", {"layers": 4}),
     "1 step, 3 times as long": ("two_frame", {"longer": 3}),
     "5 steps, 3 times as long": ("multi_step", {"longer": 3}),
+}
+COMBINATIONS = {  # what eyes, memory, structure and filter each buy, what data do, and parts taken away; chapter 9
+    "memory on balance eyes": ("recurrent", {"eyes": "balance", "horizon": 20}),
+    "five steps on balance eyes": ("multi_step", {"eyes": "balance"}),
+    "positions and velocities on z": ("position_velocity", {"eyes": "autoencoder"}),
+    "without its filter": ("position_velocity", {"filters": False}),
     "memory, random data": ("recurrent", {"data": "random"}),
     "position_velocity, random data": ("position_velocity", {"data": "random"}),
     "position_velocity, 1 step": ("position_velocity", {"horizon": 1}),
     "position_velocity, 35 steps": ("position_velocity", {"horizon": 35}),
     "position_velocity, linear": ("position_velocity", {"curved": False}),
     "position_velocity, gains of a line": ("position_velocity", {"learn_gains": False}),
-    # What eyes, memory, structure and filter buy: the combinations that no rung has.
-    "memory on balance eyes": ("recurrent", {"eyes": "balance", "horizon": 20}),
-    "five steps on balance eyes": ("multi_step", {"eyes": "balance"}),
-    "positions and velocities on z": ("position_velocity", {"eyes": "autoencoder"}),
-    "without its filter": ("position_velocity", {"filters": False}),
 }
 SAME = {  # experiments that are rungs
     "two frames, 1 steps": "two_frame", "two frames, 5 steps": "multi_step", "noise 0.3": "noise_robust",
@@ -78,11 +79,15 @@ def fitting_windows():
 def tasks():
     """Return what is trained and judged, as (kind, name, seed): references first, they show soonest what is wrong."""
     first = default_seed()
-    names = {"references": REFERENCES, "rungs": LADDER, "closest": (*LADDER, "exact physics"), "trials": trials()}
-    names["experiments"] = EXPERIMENTS
+    names = {"references": REFERENCES, "rungs": LADDER, "closest": (*LADDER, "exact physics")} | _settings()
     return [
-        (kind, name, seed) for kind in names for seed in range(first, first + SEEDS[kind]) for name in names[kind]
+        (kind, name, seed) for kind in SEEDS for seed in range(first, first + SEEDS[kind]) for name in names[kind]
     ]
+
+
+def _settings():
+    """{kind: {name: (rung, settings)}} of what varies a rung."""
+    return {"experiments": EXPERIMENTS, "combinations": COMBINATIONS, "trials": trials()}
 
 
 def trials():
@@ -92,7 +97,7 @@ def trials():
 
 def asked(kind, name, seed):
     """Return the arguments of `load_model` for a task: data and eyes are of the training's own seed."""
-    rung, settings = {"experiments": EXPERIMENTS, "trials": trials()}.get(kind, {}).get(name, (name, {}))
+    rung, settings = _settings().get(kind, {}).get(name, (name, {}))
     return (rung,), {"seed": seed, "data_seed": seed} | settings
 
 
@@ -145,7 +150,8 @@ def figures():
 
     "experiments", "trials" and "closest", the ladder by the reader of closest pictures, are like "rungs". Figures are
     what `drift.evaluate` returns, with "cost" where a model was trained, and for rungs what `measuring.measured_whole`
-    adds. Experiments that are rungs have these rungs' figures, of as many seeds.
+    adds. Experiments that are rungs have these rungs' figures, of as many seeds; the combinations are
+    among the experiments.
     """
     found = recorded.figures()
     rungs = {name: found["rungs"][name] for name in model_names()}
@@ -153,7 +159,9 @@ def figures():
     same = {name: {seed: rungs[rung][seed] for seed in rungs[rung] if seed in seeds} for name, rung in SAME.items()}
     return {
         "rungs": rungs,
-        "experiments": same | {name: found["experiments"][name] for name in EXPERIMENTS},
+        "experiments": same
+        | {name: found["experiments"][name] for name in EXPERIMENTS}
+        | {name: found["combinations"][name] for name in COMBINATIONS},
         "trials": {name: found["trials"][name] for name in trials()},
         "closest": {name: found["closest"][name] for name in (*LADDER, "exact physics")},
         "references": {name: next(iter(found["references"][name].values())) for name in REFERENCES},

@@ -51,7 +51,8 @@ def runs(tmp_path, monkeypatch):
 
 def test_every_rung_is_trained_on_five_seeds_every_experiment_on_three_and_every_reference_judged_once(runs):
     tasks = runs()
-    for kind, names in (("rungs", artifacts.LADDER), ("experiments", ladder.EXPERIMENTS)):
+    kinds = {"rungs": artifacts.LADDER, "experiments": ladder.EXPERIMENTS, "combinations": ladder.COMBINATIONS}
+    for kind, names in kinds.items():
         seeds = range(FIRST, FIRST + ladder.SEEDS[kind])
         assert [task[1:] for task in tasks if task[0] == kind] == [(name, seed) for seed in seeds for name in names]
     assert ladder.SEEDS["rungs"] >= 5 and ladder.SEEDS["experiments"] >= 3
@@ -84,7 +85,7 @@ def test_what_was_written_is_read_again(runs):
     found = ladder.figures()
     assert found["rungs"]["position_velocity"][FIRST + 1] == evaluation(2 + FIRST)
     assert list(found["rungs"]) == artifacts.model_names()
-    assert set(found["experiments"]) == set(ladder.EXPERIMENTS) | set(ladder.SAME)
+    assert set(found["experiments"]) == {*ladder.EXPERIMENTS, *ladder.COMBINATIONS, *ladder.SAME}
     assert len(found["experiments"]["memory"]) == ladder.SEEDS["experiments"], "of as many seeds as other experiments"
     assert found["references"] == {name: evaluation(0.5) for name in ladder.REFERENCES}
     json.dumps(found, allow_nan=False)
