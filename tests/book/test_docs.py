@@ -148,7 +148,7 @@ def test_the_example_of_contributing_is_played_and_dreams(example, windows, mixe
     dream = widgets.Dream.of({"glide": model}, mixed_episodes, long_enough[:1], opening=10)
     frames, dreamt, *_ = opening(model, dream.starts[0], 10)
     assert frames.shape == dreamt.shape == (11, 32, 100) and not torch.equal(dreamt[0], dreamt[-1])
-    assert dream.still().data and dream.page_models[0].in_kernel, "the page's engine can't read by ink"
+    assert dream.still().data and dream.page_models[0].in_kernel, "it has no functions of a single step"
 
 
 def test_the_example_of_contributing_holds_a_pole_up_longer_than_a_coin_does(example):
@@ -169,7 +169,7 @@ def test_the_world_of_contributing_runs_and_is_its_own(capsys):
     exec(compile(block, "CONTRIBUTING.md", "exec"), {})
     moon, earth = re.findall(r"(?:moon|cartpole) (\[.*?\])", capsys.readouterr().out, re.S)
     moon, earth = (np.array(re.findall(r"\d+\.\d*", part), dtype=float) for part in (moon, earth))
-    assert len(moon) == 20 and moon[9] < 0.5 * earth[9], "physics with another gravity drifts away"
+    assert len(moon) == 20 and moon[19] < 0.5 * earth[19], "physics with another gravity drifts away"
 
 
 def test_the_picture_of_readme_is_small_and_described():
