@@ -49,7 +49,10 @@ def test_every_claim_holds_on_another_seed(monkeypatch):
     """The claims read LATENT_DYNAMICS_SEED, and so collect and train all that they test anew.
 
     Left out are those that read recorded figures alone and would say the same again (mark `recorded`); `make train`
-    measures these figures anew.
+    measures these figures anew. Chapter 7: that a second frame cures no drift, and what a coarse velocity is worth to a
+    player. Chapter 8: what dreams, depth and noise in training buy over seeds. Chapter 9: what memory, eyes, structure
+    and filter buy over seeds, and who balances. The ladder: how the last rung stands to the references and to the other
+    rungs, by both readers, how many ends it expects, and that the record is whole and up to date.
     """
     monkeypatch.setenv("LATENT_DYNAMICS_SEED", str(OTHER_SEED))
     which = ["tests", "--ignore=tests/browser", "-m", "claims and not long and not recorded"]

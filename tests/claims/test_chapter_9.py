@@ -83,6 +83,7 @@ def _clearly_worse(comparisons):
     return {name: found[0] > 0 and p < 0.05 for (name, found), p in zip(answers.items(), sure, strict=True)}
 
 
+@pytest.mark.recorded
 def test_the_last_model_keeps_up_with_exact_physics_and_a_memory_does_not(measured):
     last, memory = (measured["rungs"][name] for name in ("position_velocity", "recurrent"))
     physics = measured["references"]["exact physics"]
@@ -91,6 +92,7 @@ def test_the_last_model_keeps_up_with_exact_physics_and_a_memory_does_not(measur
     assert _worth(memory) > 2 * _worth(physics)  # the control
 
 
+@pytest.mark.recorded
 def test_a_clone_on_its_belief_balances_and_one_on_a_single_frame_does_not(measured):
     means = {
         name: np.median([one["return"][0] for one in measured["rungs"][name].values()])
@@ -100,6 +102,7 @@ def test_a_clone_on_its_belief_balances_and_one_on_a_single_frame_does_not(measu
     assert means["autoencoder_mlp"] < 100
 
 
+@pytest.mark.recorded
 def test_what_memory_eyes_structure_and_filter_buy(measured):
     pairs = {
         "a memory": ("two frames, 10 steps", "memory"),
@@ -113,10 +116,12 @@ def test_what_memory_eyes_structure_and_filter_buy(measured):
     assert all(worse.values()), worse
 
 
+@pytest.mark.recorded
 def test_a_memory_trained_on_random_play_is_worse_than_on_mixed_play(measured):
     assert _clearly_worse({"random": (*_alike(measured, "memory, random data", "memory"), TEN)})["random"]
 
 
+@pytest.mark.recorded
 def test_a_longer_exam_teaches_the_experts_hand(measured):
     """Worse where nobody holds the pole, and not clearly worse, fifty steps on, where somebody does."""
     pair = _alike(measured, "position_velocity, 35 steps", "position_velocity")
@@ -125,11 +130,13 @@ def test_a_longer_exam_teaches_the_experts_hand(measured):
     assert worse["tossed"] and not worse["replayed, late"]
 
 
+@pytest.mark.recorded
 def test_single_steps_teach_less_than_dreams_of_twelve(measured):
     pair = _alike(measured, "position_velocity, 1 step", "position_velocity")
     assert _clearly_worse({"one": (*pair, FIFTEEN)})["one"]
 
 
+@pytest.mark.recorded
 def test_what_all_versions_share_makes_the_difference_to_a_memory(measured):
     tried = measured["experiments"]
     names = ("position_velocity, linear", "position_velocity, gains of a line", "position_velocity, 1 step")

@@ -129,6 +129,7 @@ def test_windows_that_are_shifted_by_one_step_turn_the_record_red(figures, windo
     assert complaints(shipped("position_velocity"), {"intervened": late}, figures["rungs"]["position_velocity"][0])
 
 
+@pytest.mark.recorded
 def test_nothing_that_travels_with_the_package_is_stale():
     assert ladder.stale() == []
 
@@ -145,6 +146,7 @@ def test_the_cheapest_rung_trained_anew_is_found_within_the_spread(figures):
 # What the page says of the record
 
 
+@pytest.mark.recorded
 def test_every_rung_has_five_seeds_and_as_many_trials_as_the_others(figures):
     assert {len(seeds) for seeds in figures["rungs"].values()} == {ladder.SEEDS["rungs"]} == {5}
     assert {len(figures["experiments"][name]) for name in ladder.EXPERIMENTS} == {ladder.SEEDS["experiments"]} == {3}
@@ -153,6 +155,7 @@ def test_every_rung_has_five_seeds_and_as_many_trials_as_the_others(figures):
     assert set(figures["trials"]) == set(ladder.trials()) and set(ladder.TRIALS) == set(figures["rungs"])
 
 
+@pytest.mark.recorded
 def test_the_last_rung_keeps_up_with_exact_physics(figures):
     last, physics = figures["rungs"]["position_velocity"], figures["references"]["exact physics"]
     assert worth(last, STEPS, "replayed") >= 0.85 * worth(physics, STEPS, "replayed")
@@ -161,6 +164,7 @@ def test_the_last_rung_keeps_up_with_exact_physics(figures):
     assert ladder.compare(last, photograph, FIFTEEN)[2] < -0.5 * worth(photograph)  # the control
 
 
+@pytest.mark.recorded
 def test_a_reference_that_knows_how_the_screen_rounds_is_the_better_one(figures):
     sharp, plain = (figures["references"][f"exact physics{more}"] for more in (", whole pixels", ""))
     answers = [ladder.compare(sharp, plain, FIFTEEN), ladder.compare(sharp, plain, STEPS, "replayed")]
@@ -168,6 +172,7 @@ def test_a_reference_that_knows_how_the_screen_rounds_is_the_better_one(figures)
     assert statistics.holm([p for *_, p in answers]).max() < 0.05
 
 
+@pytest.mark.recorded
 def test_what_the_last_rung_gets_right_comes_from_what_is_seen_and_done(figures):
     last = figures["rungs"]["position_velocity"]
     others = ("position_velocity, told other actions", "actions only", "constant upright", "repeat the last frame")
@@ -177,16 +182,19 @@ def test_what_the_last_rung_gets_right_comes_from_what_is_seen_and_done(figures)
     assert all(worth(figures["references"][name], TEN) > 5 * worth(last, TEN) for name in others)
 
 
+@pytest.mark.recorded
 def test_without_training_there_is_no_pole_to_read(figures):
     assert figures["references"]["position_velocity, untrained"]["intervened"]["pole_there"][0] < 0.05
 
 
+@pytest.mark.recorded
 def test_a_controller_on_the_last_rungs_belief_balances_and_one_on_a_single_frame_does_not(figures):
     played = {name: ladder.spread(seeds, lambda one: one["return"][0]) for name, seeds in figures["rungs"].items()}
     assert played["position_velocity"][0] >= 475
     assert played["autoencoder_mlp"][2] < 100
 
 
+@pytest.mark.recorded
 def test_no_two_rungs_change_places_with_the_eyes_that_judge(figures):
     """Where both readers see a clear difference, they see the same one; and they do see some."""
     first = ld.artifacts.default_seed()
@@ -212,6 +220,7 @@ def test_poles_whose_truth_ends_early_are_the_fast_ones():
         assert fast > 1.2 * slow
 
 
+@pytest.mark.recorded
 def test_the_last_rung_knows_how_many_ends_to_expect(figures):
     expected = [np.divide(*one["ends"]["ends"]) for one in figures["rungs"]["position_velocity"].values()]
     assert 0.5 < np.median(expected) < 2
