@@ -33,22 +33,23 @@ def measured():
 
 @pytest.fixture(scope="module")
 def readings(test):
-    """For windows of sixteen steps: x and theta by the ink (B, 17), the pushes between (B, 16), the last true state."""
-    first, step, _ = test.window_starts(16, stride=8)
+    """For windows of sixteen steps: x, theta and their errors by the ink (B, 17), pushes (B, 16), the last truth."""
+    first, step, _ = test.window_starts(16, stride=12)
     at = torch.from_numpy(first[:, None] + np.arange(17))
-    seen = reader.measure(ld.preprocessing.from_bytes(test.frames))
+    seen = reader.read(ld.preprocessing.from_bytes(test.frames))
     pushes = torch.from_numpy(test.actions[step[:, None] + np.arange(16)])
-    return seen.x[at], seen.theta[at], pushes, torch.from_numpy(test.states)[at[:, -1]]
+    return seen.x[at], seen.theta[at], reader.errors(seen)[at], pushes, torch.from_numpy(test.states)[at[:, -1]]
 
 
 def rms_of_fit(readings, frames):
-    x, theta, pushes, truth = readings
-    state = references.fit_state(x[:, -frames:], theta[:, -frames:], pushes[:, 17 - frames :])
+    x, theta, errors, pushes, truth = readings
+    last = slice(17 - frames, None)
+    state = references.fit_state(x[:, last], theta[:, last], pushes[:, last], errors[:, last])
     return float(reader.degrees(state[:, 3] - truth[:, 3]).square().mean().sqrt())
 
 
 def rms_of_difference(readings, steps):
-    _, theta, _, truth = readings
+    _, theta, _, _, truth = readings
     velocity = (theta[:, -1] - theta[:, -1 - steps]) / (steps * cartpole.TIME_STEP)
     return float(reader.degrees(velocity - truth[:, 3]).square().mean().sqrt())
 
