@@ -84,8 +84,8 @@ def teacher(monkeypatch):
     for name, kind in {"two_frame": Tiny, "multi_step": Tiny, "position_velocity": Blind}.items():
         monkeypatch.setitem(artifacts.LADDER, name, kind)
     monkeypatch.setattr(artifacts, "Autoencoder", Number)
-    monkeypatch.setattr(artifacts, "load_episodes", lambda *_: None)
-    monkeypatch.setattr(artifacts, "examples", lambda _: (None, None))
+    monkeypatch.setattr(artifacts, "load_episodes", lambda *_, **__: None)
+    monkeypatch.setattr(artifacts, "examples", lambda *_: (None, None))
     monkeypatch.setattr(artifacts, "teach", teacher.teach)
     monkeypatch.setattr(artifacts, "teach_autoencoder", teacher.teach_autoencoder)
     monkeypatch.setattr(artifacts, "source_of", lambda *_: "source")
