@@ -59,7 +59,7 @@ SOURCES = {  # one line that matters: what must be asked for anew, beside the fi
     "splits": ("data/episodes.py", instead('"test": (0.8, 1.0)', '"test": (0.7, 1.0)'), DATA | EYES | MODELS),
     "windows": ("data/episodes.py", instead("length - steps + 1", "length - steps"), DATA | EYES | MODELS),
     "collecting": ("data/collection.py", instead("spawn_key=(number,)", "spawn_key=(number, 1)"), DATA | EYES | MODELS),
-    "policies": ("world/policies.py", instead("burst_chance: float = 0.01", "burst_chance: float = 0"), DATA | MODELS),
+    "policies": ("world/policies.py", instead("chance: float = 0.015", "chance: float = 0.5"), DATA | MODELS),
     "simulate": ("world/cartpole.py", instead("GRAVITY, FORCE = 9.8", "GRAVITY, FORCE = 1.6"), DATA | MODELS),
     "view": ("world/preprocessing.py", instead("top: int = 160", "top: int = 150"), DATA | EYES | MODELS),
     "from bytes": ("world/preprocessing.py", instead("/ 255", "/ 256"), DATA | EYES | MODELS),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-import latent_dynamics.__main__ as command
+import latent_dynamics.workshop.commands as command
 from latent_dynamics import artifacts, store
 
 ROOT = Path(store.__file__).parents[2]

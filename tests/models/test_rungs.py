@@ -195,7 +195,7 @@ def test_training_repeats_itself_to_the_bit_and_leaves_the_eyes_alone(name, trai
     assert all(len(curve) == 1 and np.isfinite(curve).all() for curve in one.history.values())
 
 
-@pytest.mark.parametrize("name,other", [("recurrent", "balance"), ("best", "autoencoder")])
+@pytest.mark.parametrize("name,other", [("recurrent", "balance"), ("position_velocity", "autoencoder")])
 def test_a_rung_that_asks_for_other_eyes_is_handed_those(name, other, train_shortly):
     settings = {"eyes": other} | ({"latent_size": 3} if other == "autoencoder" else {})
     model, eyes = train_shortly(name, 3, **settings)
