@@ -304,9 +304,9 @@ def test_shipped_figures_have_what_chapters_quote(as_shipped):
     figures = ladder.figures()
     assert figures["references"].keys() == ladder.REFERENCES.keys()
     for evaluations in figures["rungs"].values():
-        assert list(evaluations) == list(range(ladder.SEEDS))
+        assert list(evaluations) == list(range(ladder.SEEDS["rungs"]))
         for one in evaluations.values():
-            assert {"replayed", "intervened", "cost", "return", "accuracy"} <= one.keys()
+            assert {"replayed", "intervened", "cost", "return", "accuracy", "ends"} <= one.keys()
             mean, low, high = one["return"]
             assert 0 < low <= mean <= high <= 500 and 0.5 < one["accuracy"] <= 1
             assert all(value > 0 for value in one["cost"].values())
