@@ -1,4 +1,4 @@
-"""Untrained models that are neither blind nor still: for tests of what depends on what."""
+"""Untrained models that are neither blind nor still, and frames of chosen scenes: for tests of what depends on what."""
 
 import numpy as np
 import torch
@@ -6,6 +6,13 @@ import torch
 from latent_dynamics.models import BalanceEyes
 from latent_dynamics.models.training import seeded
 from latent_dynamics.world.rendering import draw
+
+
+def frames_at(x, theta):
+    """Draw poles at rest: (M,), (M,) -> (M, H, W)."""
+    states = np.zeros((len(x), 4))
+    states[:, 0], states[:, 2] = x, theta
+    return torch.from_numpy(draw(states, workers=1) / np.float32(255))
 
 
 def awake(model):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from awake import frames_at
 
 from latent_dynamics import reader
 from latent_dynamics.judging.references import untrained
@@ -10,16 +11,8 @@ from latent_dynamics.keeping.artifacts import LADDER
 from latent_dynamics.models import Autoencoder, BalanceEyes, MultiStep, PositionVelocity, Recurrent, make_eyes
 from latent_dynamics.models.eyes import reading, seen
 from latent_dynamics.models.training import Budget, train
-from latent_dynamics.world.rendering import draw
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def frames_at(x, theta):
-    """Draw poles at rest: (M,), (M,) -> (M, H, W)."""
-    states = np.zeros((len(x), 4))
-    states[:, 0], states[:, 2] = x, theta
-    return torch.from_numpy(draw(states, workers=1) / np.float32(255))
 
 
 @pytest.fixture(scope="module")

@@ -3,21 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from awake import frames_at
 
 from latent_dynamics.judging.references import untrained
 from latent_dynamics.models import PositionVelocity
 from latent_dynamics.models.position_velocity import CONTEXT
 from latent_dynamics.models.training import seeded
-from latent_dynamics.world.rendering import draw
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def frames_at(x, theta):
-    """Draw poles at rest: (M,), (M,) -> (M, H, W)."""
-    states = np.zeros((len(x), 4))
-    states[:, 0], states[:, 2] = x, theta
-    return torch.from_numpy(draw(states, workers=1) / np.float32(255))
 
 
 @pytest.fixture(scope="module")
