@@ -1,8 +1,8 @@
 """Executes the book's notebooks two at a time, into the cache from which Jupyter Book then takes their outputs.
 
 Jupyter Book would execute them one after the other. A kernel gets one thread, since two that share the cores are faster
-so. The first notebook runs alone: it collects what all others read. What fails here is not kept, so that Jupyter Book
-executes it again, and reports it.
+so. What two of them need, one makes while the other waits. What fails here is not kept, so that Jupyter Book executes
+it again, and reports it.
 """
 
 import re
@@ -49,16 +49,14 @@ def execute(root, workers=2):
 
     todo = [path for path in notebooks(root) if not is_cached(path)]
     with tqdm(total=len(todo), desc="executing", unit=" chapters", disable=not todo) as bar:
-        for path in todo[:1]:
-            keep(*run(path))
         with ThreadPoolExecutor(workers) as pool:
-            for done in as_completed([pool.submit(run, path) for path in sorted(todo[1:], key=_costly)]):
+            for done in as_completed([pool.submit(run, path) for path in sorted(todo, key=_costly)]):
                 keep(*done.result())
     return len(todo)
 
 
 def _costly(path):
-    """Those that train most come first, so that the last ones to run are short: chapters 2 and 3, then as they come."""
+    """The order of execution: chapters 2 and 3 train most and come first, so that the last ones to run are short."""
     return not re.match(r"0[23]_", path.name), path.name
 
 
