@@ -21,7 +21,7 @@ from ..world.cartpole import random_actions
 from ..world.preprocessing import from_bytes
 from ..world.reader import degrees, read
 from ..world.worlds import CARTPOLE, World
-from . import rollout, statistics
+from . import rollout, scores
 
 
 @dataclass(frozen=True)
@@ -341,7 +341,7 @@ def evaluate(model, windows, teacher_forced=True, reader=read, pixels=True):
     N medians, one a step; "steps_1" and "steps_2" are the median first steps beyond 1 and 2 degrees, with the shares of
     windows that did not fail: "ended_2" whose truth ended before, "lasted_2" that were right to the horizon, and
     "censored_2" both; "interval_2" is the 95 % interval over episodes; "windows" holds what each window scored, packed:
-    see `statistics.unpacked`. None: no pole, or more than half never. Models whose `filter` is slow may leave out
+    see `scores.unpacked`. None: no pole, or more than half never. Models whose `filter` is slow may leave out
     `teacher_forced`, and `pixels`.
     """
     return {protocol: _figures(model, cut, teacher_forced, reader, pixels) for protocol, cut in windows.items()}
@@ -360,7 +360,7 @@ def _figures(model, windows, teacher_forced, reader, pixels):
         survival = free.survival(float(limit))
         figures |= {f"{name}_{limit}": getattr(survival, name) for name in ("steps", "ended", "lasted", "censored")}
     figures["interval_2"] = free.interval(lambda rows: free.survival(2.0, rows)[0])
-    return {name: plain(value) for name, value in figures.items()} | {"windows": statistics.packed(free)}
+    return {name: plain(value) for name, value in figures.items()} | {"windows": scores.packed(free)}
 
 
 def plain(value):
