@@ -21,7 +21,9 @@ class Controller(nn.Module):
         self.register_buffer("mean", inputs.mean(0))
         self.register_buffer("spread", inputs.std(0).clamp(min=1e-8))
         self.net = nn.Sequential(
-            nn.Linear(inputs.shape[1], hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, 2)
+            nn.Linear(inputs.shape[1], hidden), nn.GELU(),
+            nn.Linear(hidden, hidden), nn.GELU(),
+            nn.Linear(hidden, 2),
         )
 
     def forward(self, inputs):
@@ -30,7 +32,10 @@ class Controller(nn.Module):
     def loss(self, inputs, actions):
         """Cross-entropy in nats, and beside it the accuracy, which is not the same thing."""
         logits = self(inputs)
-        return {"loss": F.cross_entropy(logits, actions), "accuracy": (logits.argmax(-1) == actions).float().mean()}
+        return {
+            "loss": F.cross_entropy(logits, actions),
+            "accuracy": (logits.argmax(-1) == actions).float().mean(),
+        }
 
     @torch.no_grad()
     def act(self, inputs):

@@ -334,17 +334,24 @@ def protocols(episodes, context=10, horizon=50, stride=10, seed=0):
 
 
 def evaluate(model, windows, teacher_forced=True, reader=read, pixels=True):
-    """Judge a world model by the windows that `protocols` cuts, {name: Windows}, in plain numbers that JSON can hold.
+    """Judge a world model by the windows that `protocols` cuts.
 
-    Returns {name: figures}. Figures: "theta" (degrees), "x" (centimetres), "skill", "pole_there" (share of frames),
-    "pixels" (see `moving_pixel_error`) and "teacher_forced" (degrees, each from the real frames before it) are lists of
-    N medians, one a step; "steps_1" and "steps_2" are the median first steps beyond 1 and 2 degrees, with the shares of
-    windows that did not fail: "ended_2" whose truth ended before, "lasted_2" that were right to the horizon, and
-    "censored_2" both; "interval_2" is the 95 % interval over episodes; "windows" holds what each window scored, packed:
-    see `scores.unpacked`. None: no pole, or more than half never. Models whose `filter` is slow may leave out
-    `teacher_forced`, and `pixels`.
+    {name: Windows} -> {name: figures}, in plain numbers that JSON can hold.
+    Figures: "theta" (degrees), "x" (centimetres), "skill", "pole_there"
+    (share of frames), "pixels" (see `moving_pixel_error`) and
+    "teacher_forced" (degrees, each from the real frames before it) are
+    lists of N medians, one a step; "steps_1" and "steps_2" are the median
+    first steps beyond 1 and 2 degrees, with the shares of windows that did
+    not fail: "ended_2" whose truth ended before, "lasted_2" that were right
+    to the horizon, and "censored_2" both; "interval_2" is the 95 % interval
+    over episodes; "windows" holds what each window scored, packed: see
+    `scores.unpacked`. None: no pole, or more than half never. Models whose
+    `filter` is slow may leave out `teacher_forced`, and `pixels`.
     """
-    return {protocol: _figures(model, cut, teacher_forced, reader, pixels) for protocol, cut in windows.items()}
+    return {
+        protocol: _figures(model, cut, teacher_forced, reader, pixels)
+        for protocol, cut in windows.items()
+    }
 
 
 def _figures(model, windows, teacher_forced, reader, pixels):

@@ -38,8 +38,14 @@ def linear_probe(inputs, targets, ridge=1e-3):
     inputs, targets = _checked(inputs, targets)
     body = nn.Linear(inputs.shape[1], targets.shape[1])
     probe = Probe(body, inputs, targets)
-    x, y = probe.scaled(inputs).double(), ((targets - probe.target_mean) / probe.target_spread).double()
-    square = x.T @ x / len(x) + ridge * torch.eye(x.shape[1], dtype=torch.float64)
+    x, y = (
+        probe.scaled(inputs).double(),
+        ((targets - probe.target_mean) / probe.target_spread).double(),
+    )
+    square = (
+        x.T @ x / len(x)
+        + ridge * torch.eye(x.shape[1], dtype=torch.float64)
+    )
     with torch.no_grad():
         body.weight.copy_(torch.linalg.solve(square, x.T @ y / len(x)).T)
         body.bias.zero_()

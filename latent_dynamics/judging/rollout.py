@@ -25,9 +25,12 @@ def check_window(frames, actions, context, among=2):
 def teacher_forced(model, frames, actions, context):
     """Predict each frame after the context from the real ones before it: (B, N, D)."""
     check_window(frames, actions, context, getattr(model, "actions", 2))
-    beliefs = model.filter(frames[:, :-1], actions[:, :-1])[:, context:]  # (B, N, D): after frames K .. K + N - 1
+    # (B, N, D): after frames K .. K + N - 1
+    beliefs = model.filter(frames[:, :-1], actions[:, :-1])[:, context:]
     lead = beliefs.shape[:2]
-    one_step = model.imagine(beliefs.flatten(0, 1), actions[:, context:].reshape(-1, 1))  # (B N, 1, D)
+    one_step = model.imagine(  # (B N, 1, D)
+        beliefs.flatten(0, 1), actions[:, context:].reshape(-1, 1)
+    )
     return one_step[:, 0].reshape(*lead, -1)
 
 
@@ -41,4 +44,6 @@ def free(model, frames, actions, context, samples=None, generator=None):
     belief = model.observe(frames[:, : context + 1], actions[:, :context])
     if samples is None:
         return model.imagine(belief, actions[:, context:])
-    return model.imagine(belief, actions[:, context:], samples=samples, generator=generator)
+    return model.imagine(
+        belief, actions[:, context:], samples=samples, generator=generator
+    )

@@ -90,16 +90,29 @@ class Autoencoder(nn.Module):
     def encode(self, frames):
         """E: (..., H, W[, 3]) in [0, 1] -> z (..., latent_size)."""
         lead = frames.shape[: frames.ndim - len(self.shape)]
-        planes = self._planes(frames).reshape(math.prod(lead), *self.mean_frame.shape) - self.mean_frame
-        return self.to_latent(self.trunk(planes)).reshape(*lead, self.latent_size)
+        planes = (
+            self._planes(frames)
+            .reshape(math.prod(lead), *self.mean_frame.shape)
+            - self.mean_frame
+        )
+        return (
+            self.to_latent(self.trunk(planes))
+            .reshape(*lead, self.latent_size)
+        )
 
     see = encode  # as all eyes do
 
     def decode_raw(self, z):
         """D before it is clipped to what a screen can show, which is what the loss is taken of."""
         lead = z.shape[:-1]
-        planes = self.head(self.from_latent(z.reshape(-1, self.latent_size))) + self.mean_frame
-        frames = planes.movedim(-3, -1).reshape(*lead, *self.shape[:2], self.channels)
+        planes = (
+            self.head(self.from_latent(z.reshape(-1, self.latent_size)))
+            + self.mean_frame
+        )
+        frames = (
+            planes.movedim(-3, -1)
+            .reshape(*lead, *self.shape[:2], self.channels)
+        )
         return frames if self.channels > 1 else frames[..., 0]
 
     def decode(self, z):
@@ -108,4 +121,6 @@ class Autoencoder(nn.Module):
 
     def loss(self, frames):
         """L_rec: the squared error of a pixel, averaged over pixels and frames."""
-        return {"loss": F.mse_loss(self.decode_raw(self.encode(frames)), frames)}
+        return {
+            "loss": F.mse_loss(self.decode_raw(self.encode(frames)), frames)
+        }

@@ -41,12 +41,19 @@ class LatentMLP(nn.Module):
     def forward(self, z, action):
         """Return the next latent: (B, D), (B,) int64 -> (B, D)."""
         one_hot = F.one_hot(action, self.actions).to(z.dtype)  # (B, actions)
-        out = self.net(torch.cat([(z - self.mean) / self.spread, one_hot], -1)) * self.change_spread  # (B, D)
+        out = (  # (B, D)
+            self.net(torch.cat([(z - self.mean) / self.spread, one_hot], -1))
+            * self.change_spread
+        )
         return z + out if self.predict_change else self.mean + out
 
     def loss(self, z, action, z_next):
         """The squared error of the prediction, in units of the change's spread, averaged over the latent."""
-        return {"loss": ((self(z, action) - z_next) / self.change_spread).square().mean()}
+        return {
+            "loss": (
+                (self(z, action) - z_next) / self.change_spread
+            ).square().mean()
+        }
 
 
 class AutoencoderMLP(WorldModel):

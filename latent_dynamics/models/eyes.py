@@ -64,12 +64,20 @@ class Strips(nn.Module):
     def forward(self, q):
         """Return frames, not yet clipped: (..., 2) -> (..., H, W)."""
         bend = self.bend(q).unflatten(-1, (7, -1))  # (..., 7, H)
-        away = self.columns - (self.middle + q @ self.slope + 0.01 * bend[..., 6, :])[..., None]  # (..., H, W): columns
-        bars = (self.usual + bend[..., :6, :]).exp()[..., None]  # (..., 6, H, 1)
+        away = self.columns - (  # (..., H, W): columns
+            self.middle + q @ self.slope + 0.01 * bend[..., 6, :]
+        )[..., None]
+        # (..., 6, H, 1)
+        bars = (self.usual + bend[..., :6, :]).exp()[..., None]
         frame = 1 - self.ground
         for bar in (0, 1):
-            reach, soft, dark = (bars[..., part + bar, :, :] for part in (0, 2, 4))
-            frame = frame * (1 - dark * (torch.sigmoid((away + reach) / soft) - torch.sigmoid((away - reach) / soft)))
+            reach, soft, dark = (
+                bars[..., part + bar, :, :] for part in (0, 2, 4)
+            )
+            frame = frame * (1 - dark * (
+                torch.sigmoid((away + reach) / soft)
+                - torch.sigmoid((away - reach) / soft)
+            ))
         return frame
 
 
@@ -93,7 +101,9 @@ class BalanceEyes(nn.Module):
 
     def balance(self, frames):
         """Return where the ink of each row balances, and how much there is: (..., H, W) -> (..., H), (..., H)."""
-        ink, moment = (F.relu(1 - frames - FAINT) @ self.ones_and_columns).unbind(-1)
+        ink, moment = (
+            F.relu(1 - frames - FAINT) @ self.ones_and_columns
+        ).unbind(-1)
         return moment / (ink + 1e-3), ink
 
     def see(self, frames):
@@ -103,13 +113,26 @@ class BalanceEyes(nn.Module):
         that the leaning pole does not reach balances at nothing, and must not be believed.
         """
         points, ink = self.balance(frames)
-        weights, (one, two) = ink.sqrt() * self.rows, self.axes.unbind(1)  # (..., H), (H,) each
-        squares = weights @ torch.stack([one * one, one * two, two * two], 1)  # (..., 3)
+        weights, (one, two) = (
+            ink.sqrt() * self.rows,  # (..., H)
+            self.axes.unbind(1),  # (H,) each
+        )
+        squares = weights @ torch.stack(  # (..., 3)
+            [one * one, one * two, two * two], 1
+        )
         pull = (weights * (points - self.middle)) @ self.axes  # (..., 2)
         aa, ab, bb = squares[..., :1], squares[..., 1:2], squares[..., 2:]
-        q = torch.cat([bb * pull[..., :1] - ab * pull[..., 1:], aa * pull[..., 1:] - ab * pull[..., :1]], -1)
-        missing = F.relu(1 - ink @ self.rows[:, None] / self.whole - SHORT)  # (..., 1)
-        return torch.cat([q / (aa * bb - ab * ab + 1e-9), F.relu(1 - 1e4 * missing)], -1)
+        q = torch.cat([
+            bb * pull[..., :1] - ab * pull[..., 1:],
+            aa * pull[..., 1:] - ab * pull[..., :1],
+        ], -1)
+        missing = F.relu(  # (..., 1)
+            1 - ink @ self.rows[:, None] / self.whole - SHORT
+        )
+        return torch.cat([
+            q / (aa * bb - ab * ab + 1e-9),
+            F.relu(1 - 1e4 * missing),
+        ], -1)
 
     def decode(self, q):
         """Draw positions: (..., 2) -> frames (..., H, W) in [0, 1]."""

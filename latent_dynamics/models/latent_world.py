@@ -84,16 +84,26 @@ class LatentWorld(WorldModel):
         if self.training and self.noise:
             noised = z + self.noise * self.change_spread * torch.randn_like(z)
             shown = torch.cat([noised, codes[..., self.latent_size :]], -1)
-        first = int(torch.randint(0, max(0, self.context - 5) + 1, ())) if self.training and self.skips else 0
+        first = (
+            int(torch.randint(0, max(0, self.context - 5) + 1, ()))
+            if self.training and self.skips
+            else 0
+        )
         belief = self.begin(shown[:, first])
         for t in range(first, self.context):
             belief = self.update(belief, actions[:, t], shown[:, t + 1])
         errors = []
         for t in range(self.context, actions.shape[1]):
             belief = self.step(belief, actions[:, t])
-            errors.append(self.miss(belief[:, : self.latent_size], z[:, t + 1]).mean(1))
-        counts = (there * whole[:, 1:, 0])[:, self.context :]  # (B, T - context)
-        return {"loss": (torch.stack(errors, 1) * counts).sum() / counts.sum().clamp(min=1)}
+            errors.append(
+                self.miss(belief[:, : self.latent_size], z[:, t + 1]).mean(1)
+            )
+        # (B, T - context)
+        counts = (there * whole[:, 1:, 0])[:, self.context :]
+        return {
+            "loss": (torch.stack(errors, 1) * counts).sum()
+            / counts.sum().clamp(min=1)
+        }
 
     def lessons(self, *splits):
         """Yield what is learned from Episodes for training and for validation: dreams, and whether it goes on."""

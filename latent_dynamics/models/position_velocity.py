@@ -70,7 +70,8 @@ class PositionVelocity(WorldModel):
         """One step of the mechanics: (B, P), (B, P), (B,) -> the next q and v."""
         which = F.one_hot(action, self.actions).to(q.dtype)  # (B, actions)
         push = which[:, 1:] - which[:, :1]  # of two actions one number: -1 or 1
-        inputs = torch.cat([q, SPEED * v, push, 0 * q[:, :1] + 1], 1)  # (B, 2 P + actions)
+        # (B, 2 P + actions)
+        inputs = torch.cat([q, SPEED * v, push, 0 * q[:, :1] + 1], 1)
         bent = 0.3 * self.curve(inputs) if self.curved else 0
         return q + v, v + (self.linear(inputs) + bent) / SPEED
 
@@ -92,10 +93,14 @@ class PositionVelocity(WorldModel):
         q, v, count = self.split(belief)
         q, v = self.move(q, v, action)
         count = count @ self.shift
-        gains = (count @ self.gains).unflatten(1, (2 * self.positions, self.positions))
+        gains = (count @ self.gains).unflatten(
+            1, (2 * self.positions, self.positions)
+        )
         read, whole = self.placed(code)
-        surprise = whole * (read - q)  # (B, P); none where the frame hides something
-        correction = ((gains * surprise[:, None]) @ self.ones)[..., 0]  # (B, 2 P): the sum over all surprises
+        # (B, P); none where the frame hides something
+        surprise = whole * (read - q)
+        # (B, 2 P): the sum over all surprises
+        correction = ((gains * surprise[:, None]) @ self.ones)[..., 0]
         return torch.cat([torch.cat([q, v], 1) + correction, count], 1)
 
     def decode(self, states):

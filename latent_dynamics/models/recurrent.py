@@ -30,12 +30,22 @@ class Recurrent(LatentWorld):
 
     def miss(self, dreamt, z):
         """Return Huber's loss: errors beyond a step's change, which late steps make, do not drown the others."""
-        return F.huber_loss(dreamt / self.change_spread, z / self.change_spread, reduction="none")
+        return F.huber_loss(
+            dreamt / self.change_spread,
+            z / self.change_spread,
+            reduction="none",
+        )
 
     def remember(self, belief, action):
         """Return what the networks see of belief and push, (B, 2 latent_size + actions), and the next memory."""
-        z, change, memory = belief.split([self.latent_size, self.latent_size, self.cell.hidden_size], -1)
-        seen = torch.cat([self.scaled(z), change / self.change_spread, F.one_hot(action, self.actions).to(z.dtype)], -1)
+        z, change, memory = belief.split(
+            [self.latent_size, self.latent_size, self.cell.hidden_size], -1
+        )
+        seen = torch.cat([
+            self.scaled(z),
+            change / self.change_spread,
+            F.one_hot(action, self.actions).to(z.dtype),
+        ], -1)
         return seen, self.cell(seen, memory)
 
     def begin(self, code):
@@ -50,4 +60,6 @@ class Recurrent(LatentWorld):
     def step(self, belief, action):
         seen, memory = self.remember(belief, action)
         change = self.net(torch.cat([memory, seen], -1)) * self.change_spread
-        return torch.cat([belief[:, : self.latent_size] + change, change, memory], -1)
+        return torch.cat(
+            [belief[:, : self.latent_size] + change, change, memory], -1
+        )

@@ -38,6 +38,10 @@ class TwoFrame(LatentWorld):
     def step(self, belief, action):
         z, change = belief.split(self.latent_size, -1)  # (B, latent_size) each
         pushed = F.one_hot(action, self.actions).to(z.dtype)
-        inputs = [self.scaled(z), self.sees_change * change / self.change_spread, pushed]
+        inputs = [
+            self.scaled(z),
+            self.sees_change * change / self.change_spread,
+            pushed,
+        ]
         change = self.net(torch.cat(inputs, -1)) * self.change_spread
         return torch.cat([z + change, change], -1)

@@ -29,10 +29,13 @@ def table(header, rows, caption=""):
 
 def source(thing, docstring=False):
     """Show a function's or class's source from the package, so that the page can't differ from what ran."""
+    display(Markdown(f"```python\n{shown_source(thing, docstring)}\n```"))
+
+
+def shown_source(thing, docstring=False):
+    """Return what `source` shows of a function or class, as text."""
     text = textwrap.dedent(inspect.getsource(thing))
-    if not docstring:
-        text = _without_docstrings(text)
-    display(Markdown(f"```python\n{text.rstrip()}\n```"))
+    return (text if docstring else _without_docstrings(text)).rstrip()
 
 
 def _without_docstrings(text):

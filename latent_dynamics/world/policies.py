@@ -29,9 +29,12 @@ class NoisyExpert:
 
     rng: np.random.Generator
     world: World = CARTPOLE
-    epsilon_range: tuple = (0.2, 0.9)  # share of coin tosses, drawn once an episode
-    burst_chance: float = 0.015  # chance a step that a burst begins
-    burst_steps: tuple = (3, 8)  # its length in steps, drawn evenly from this half-open range
+    # share of coin tosses, drawn once an episode
+    epsilon_range: tuple = (0.2, 0.9)
+    # chance a step that a burst begins
+    burst_chance: float = 0.015
+    # its length in steps, drawn evenly from this half-open range
+    burst_steps: tuple = (3, 8)
 
     def __post_init__(self):
         self.epsilon = self.rng.uniform(*self.epsilon_range)
@@ -39,10 +42,13 @@ class NoisyExpert:
 
     def __call__(self, state):
         coin = int(random_actions((), self.rng, self.world.actions))
-        starts, errs = self.rng.random(2) < (self.burst_chance, self.epsilon)
+        starts, errs = (
+            self.rng.random(2) < (self.burst_chance, self.epsilon)
+        )
         if self.left == 0 and starts:
             self.left = int(self.rng.integers(*self.burst_steps))
-            self.held = coin if self.rng.random() < 0.5 else None  # one push held, or coin tosses
+            # one push held, or coin tosses
+            self.held = coin if self.rng.random() < 0.5 else None
         if self.left:
             self.left -= 1
             return coin if self.held is None else self.held

@@ -50,18 +50,39 @@ def to_bytes(rgb, view=DEFAULT):
     """
     rgb = np.asarray(rgb)
     if rgb.dtype != np.uint8:
-        raise TypeError(f"preprocess got {rgb.dtype} pixels; it expects the uint8 frames of env.render()")
+        raise TypeError(
+            f"preprocess got {rgb.dtype} pixels; "
+            "it expects the uint8 frames of env.render()"
+        )
     if rgb.ndim < 3 or rgb.shape[-3:] != SCREEN:
-        raise ValueError(f"preprocess got shape {rgb.shape}; it expects (..., 400, 600, 3), as env.render() gives it")
-    block_rows, block_columns = (view.bottom - view.top) // view.height, SCREEN[1] // view.width
+        raise ValueError(
+            f"preprocess got shape {rgb.shape}; "
+            "it expects (..., 400, 600, 3), as env.render() gives it"
+        )
+    block_rows, block_columns = (
+        (view.bottom - view.top) // view.height,
+        SCREEN[1] // view.width,
+    )
     band = rgb[..., view.top : view.bottom, :, :]
-    band = band.reshape(*rgb.shape[:-3], view.height, block_rows, SCREEN[1], 3)
-    # Rows are added before colours are mixed: that leaves a fifth of the numbers. (..., H, 600) a channel
-    channels = [np.add.reduce(band[..., c], axis=-2, dtype=np.uint16) for c in range(3)]
-    planes = [sum(w * plane.astype(np.float32) for w, plane in zip(GRAY, channels, strict=True))]
+    band = band.reshape(
+        *rgb.shape[:-3], view.height, block_rows, SCREEN[1], 3
+    )
+    # Rows are added before colours are mixed: that leaves a fifth of the
+    # numbers. (..., H, 600) a channel
+    channels = [
+        np.add.reduce(band[..., c], axis=-2, dtype=np.uint16)
+        for c in range(3)
+    ]
+    planes = [sum(
+        w * plane.astype(np.float32)
+        for w, plane in zip(GRAY, channels, strict=True)
+    )]
     if not view.gray:
         planes = [256 * plane.astype(np.float32) for plane in channels]
-    sums = [sum(plane[..., j::block_columns] for j in range(block_columns)) for plane in planes]
+    sums = [
+        sum(plane[..., j::block_columns] for j in range(block_columns))
+        for plane in planes
+    ]
     frames = np.stack(sums, -1) / (256 * block_rows * block_columns)
     frames = np.rint(frames).astype(np.uint8)  # (..., H, W, channels)
     return frames[..., 0] if view.gray else frames

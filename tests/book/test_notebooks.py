@@ -3,6 +3,7 @@
 Each check is a function from a notebook to a list of complaints, tried below on a notebook that breaks its rule.
 """
 
+import ast
 import re
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from latent_dynamics import pages
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if re.match(r"\d\d_", path.name)]
@@ -22,6 +25,8 @@ HEAD = ["What you will learn", "What you need", "Run time", "Predict first"]
 FOOT = ["What can go wrong", "Take-away", "Exercises", "Further reading"]
 
 DRAWS = re.compile(r"plt\.|plotting\.[a-z_]+\(|\.plot\(")
+MAGIC = re.compile(r"^(\s*)%.*", re.M)
+COLUMNS = 76  # characters of code that a page shows in one line
 NUMBER = re.compile(r"(?<![A-Za-z_\d.,])\d+(?:[.,]\d+)*")  # not the digit of a name, as in float32 or CartPole-v1
 CODE = "\0code"  # stands for a visible code cell in a section's text
 CODE_LIKE = {"bibliography", "code", "code-block", "literalinclude", "math", "raw", "toctree"}
@@ -127,6 +132,28 @@ def missing_alt(notebook):
     ]
 
 
+def wide_sources(notebook):
+    """Lines of the package's source, as `source(...)` shows it, that do not fit the column."""
+    trees = [ast.parse(MAGIC.sub(r"\1pass", cell.source)) for cell in cells(notebook, "code")]
+    imports = [node for tree in trees for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = {}
+    exec(compile(ast.Module(imports, type_ignores=[]), "the notebook's imports", "exec"), names)
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [
+        f"{ast.unparse(call)} shows {len(line)} characters, {COLUMNS} fit: {line.strip()}"
+        for call in calls
+        if ast.unparse(call.func).rpartition(".")[2] == "source"
+        for line in shown_by(call, names).splitlines()
+        if len(line) > COLUMNS
+    ]
+
+
+def shown_by(call, names):
+    """The text that a call of `source` shows: the same arguments, given to what `source` itself asks."""
+    asked = ast.Call(ast.Name("shown_source", ast.Load()), call.args, call.keywords)
+    return eval(ast.unparse(asked), names | {"shown_source": pages.shown_source})
+
+
 def wrong_sections(notebook):
     """A chapter's head and foot, in order, with their parts."""
     parts = sections(notebook)
@@ -180,11 +207,12 @@ def level_1(notebook):
 
 # --- on the book ------------------------------------------------------------------------------------------------------
 
+EACH = [bad_state, typed_numbers, missing_alt, wide_sources]
 EVERY = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 @EVERY
-@pytest.mark.parametrize("check", [bad_state, typed_numbers, missing_alt], ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", EACH, ids=lambda check: check.__name__)
 def test_notebook(path, check):
     complaints = check(read(path))
     assert not complaints, f"{path.name}:\n" + "\n".join(complaints)
@@ -223,7 +251,7 @@ def markdown(text, *numbers):
 
 def test_a_clean_notebook_passes():
     clean = notebook_of(new_markdown_cell("# Title"), new_code_cell("1 + 1"))
-    assert bad_state(clean) == typed_numbers(clean) == missing_alt(clean) == []
+    assert [check(clean) for check in EACH] == [[]] * len(EACH)
 
 
 @pytest.mark.parametrize(
@@ -308,6 +336,37 @@ def test_a_figure_without_alt_text_is_found():
     assert not missing_alt(notebook_of(new_code_cell("import matplotlib.pyplot as plt")))
     typed = notebook_of(new_code_cell("plt.show()", metadata={"mystnb": {"image": {"alt": "It rises to 4 degrees"}}}))
     assert typed_numbers(typed)
+
+
+def narrow():
+    return "fits"
+
+
+def wide():
+    """Its docstring is not shown, and may be as wide as the package's own lines are, which is wider than the column."""
+    return "a line like this one, which has more characters than the column of a page can hold"
+
+
+def with_wide_docstring():
+    """Its docstring is wider than the column, which does not matter unless the page shows it."""
+    return "fits"
+
+
+@pytest.mark.parametrize(
+    "shows, lines",
+    [
+        ("source(shown.narrow)", 0),
+        ("source(shown.wide)", 1),
+        ("pages.source(shown.wide, docstring=True)", 2),
+        ("source(shown.with_wide_docstring)", 0),
+        ("source(shown.with_wide_docstring, True)", 1),
+        ("for _ in [0]:\n    %time source(shown.wide)\n    source(shown.wide)\nsource(shown.narrow)", 1),
+        ("more = 1 / 0  # only imports are executed\nsource(shown.wide); source(shown.wide)", 2),
+    ],
+)
+def test_a_source_wider_than_the_column_is_found(shows, lines):
+    first = new_code_cell(f"%matplotlib inline\nimport {__name__} as shown")
+    assert len(wide_sources(notebook_of(first, new_code_cell(shows)))) == lines
 
 
 GOOD_CHAPTER = {
