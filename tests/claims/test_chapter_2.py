@@ -111,7 +111,8 @@ def test_the_view_decides_how_soon_a_model_sees_the_pole(frames):
             with torch.no_grad():
                 error = (model.decode_raw(model.encode(held_out)) - held_out).square()[:, rows].mean()
             left.setdefault(view, []).append(float(error / constant))
-    assert np.mean(left["cropped gray"]) < 0.8 * np.mean(left["raw"])
+    assert np.mean(left["cropped gray"]) < 0.9 * np.mean(left["raw"])
+    assert all(cropped < raw for cropped, raw in zip(left["cropped gray"], left["raw"]))
 
 
 def test_a_crop_that_cuts_the_pole_loses_the_angle(splits):
@@ -121,7 +122,7 @@ def test_a_crop_that_cuts_the_pole_loses_the_angle(splits):
         fit, judged = (torch.from_numpy(from_bytes(ld.rendering.draw(part.states, view, workers=1))) for part in few)
         code = pca(fit, 16)
         errors.append(median_error(code(fit), code(judged), few))
-    assert errors[0] < 0.8 * errors[1] < 0.8 * errors[2]
+    assert errors[0] < 0.8 * min(errors[1:])
     assert errors[2] > 0.7 * constant_guess(few)
 
 

@@ -79,7 +79,7 @@ def test_it_learns_and_not_by_heart(mixed, main):
     model, history, _ = main
     mean_only = float((mixed.frames[1] - model.mean_frame[0]).square().mean())
     assert history["validation loss"][-1] < mean_only / 50
-    assert history["validation loss"][-1] < 1.5 * history["train loss"][-1]
+    assert history["validation loss"][-1] < 2 * history["train loss"][-1]
     assert history["validation loss"][-1] < history["validation loss"][0] / 10
     owners = {}  # most test frames have a twin in training: judge those without, beside frames of one training episode
     for picture, episode in zip(mixed.splits[0].frames, mixed.splits[0].episode_of_frame):
