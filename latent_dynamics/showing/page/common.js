@@ -72,6 +72,7 @@ export function slider(name, onmove) {
   const value = element("span", { class: "ld-slider-value", "aria-hidden": "true" });
   const title = element("span", { class: "ld-slider-name", "aria-hidden": "true" }, name);
   const show = (number, maximum, text) => {
+    if (value.textContent === text && Number(input.value) === number && Number(input.max) === maximum) return;
     input.max = maximum;
     input.value = number;
     input.setAttribute("aria-valuetext", text);
@@ -88,6 +89,17 @@ export function chooser(name, lines, onchoose) {
   );
   const title = element("span", { class: "ld-slider-name", "aria-hidden": "true" }, name);
   return { node: element("div", { class: "ld-chooser" }, title, select), show: (index) => { select.selectedIndex = index; } };
+}
+
+/** Writes a node's text where it is another: what stays the same need not be laid out again. */
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Calls `draw(what)` only where `name` is another than the last time: for what seldom changes. */
+export function onceFor(draw) {
+  let last;
+  return (what, name) => { if (name !== last) draw(what); last = name; };
 }
 
 /** Calls `draw` at most once a displayed frame, however often it is asked to. */

@@ -4,7 +4,7 @@
 
 import { neighbour, pageModel } from "../../page/engine.js";
 import { makeScene, makeWorld, paintGrey } from "../../page/world.js";
-import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, oncePerFrame, onResize, onThemeChange, setterOf, slider, statusLine, svgElement, widgetRoot } from "../../page/common.js";
+import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, onceFor, oncePerFrame, onResize, onThemeChange, setterOf, slider, statusLine, svgElement, widgetRoot, write } from "../../page/common.js";
 import { besideOf, modelLists, poleOutline } from "../compare.js";
 import { crossesAt, linePath, lineSample, scrubbed } from "../curves.js";
 import { poleInWords } from "../../page/words.js";
@@ -53,21 +53,24 @@ function numbersTable() {
   const node = element("table", { class: "ld-numbers" }, element("thead", {}, element("tr", {}, ...head)), body);
   const degreesOr = (angle, otherwise) => (Number.isFinite(angle) ? `${poleInWords(angle)}\u00b0` : otherwise);
   const stepOr = (step) => (step ? `step ${step}` : "\u2013");
-  const row = (run, step, { kind, name, short, steps }) => [
-    element("th", { scope: "row" }, lineSample(lineOf(kind), short ?? capital(name))),
-    ...[
-      degreesOr(steps[step - 1]?.theta, step > 0 ? "no pole" : "\u2013"), degreesOr(step > 0 ? apart(run, steps, step) : NaN, "\u2013"),
-      stepOr(lostAt(run, steps)), stepOr(goneAt(steps)),
-    ].map((text) => element("td", {}, text)),
+  const title = ({ kind, name, short }) => element("th", { scope: "row" }, lineSample(lineOf(kind), short ?? capital(name)));
+  const numbers = (run, step, { steps }) => [
+    degreesOr(steps[step - 1]?.theta, step > 0 ? "no pole" : "\u2013"), degreesOr(step > 0 ? apart(run, steps, step) : NaN, "\u2013"),
+    stepOr(lostAt(run, steps)), stepOr(goneAt(steps)),
   ];
-  function draw(run, step, told) {
+  const rows = onceFor((told) => {
     node.hidden = told.length < 2;
     node.classList.toggle("ld-wide", !told.some(({ kind }) => kind === "beside"));
-    body.replaceChildren(...told.map((one) => element("tr", {}, ...row(run, step, one))));
+    body.replaceChildren(...told.map((one) => element("tr", {}, title(one), ...Array.from({ length: 4 }, () => element("td")))));
+  });
+  function draw(run, step, told) {
+    rows(told, namesOf(told));
+    told.forEach((one, i) => numbers(run, step, one).forEach((text, j) => write(body.rows[i].cells[j + 1], text)));
   }
   return { node, draw };
 }
 
+const namesOf = (told) => told.map(({ kind, name, short }) => [kind, name, short]).join();
 const lineOf = (kind) => ({ class: `ld-path ld-${kind}` });
 
 /** All angles over the steps: context, truth, dreams, looks, and the try before, faintly. */
@@ -82,7 +85,6 @@ function angleTrace(onscrub) {
 
   /** `told` is a list of { kind, name, steps }; `before` the try before, of which only the first dream is drawn. */
   function draw(run, before, step, told) {
-    wide = svg.parentElement?.clientWidth || wide; // none while JupyterLab changes its theme
     const width = Math.max(220, wide);
     const [right, bottom] = [width - margin.right, height - margin.bottom];
     from = -run.context.length;
@@ -114,8 +116,10 @@ function angleTrace(onscrub) {
     furnish(marker, { x1: x(step), x2: x(step), y1: margin.top, y2: bottom }, []);
   }
 
+  /** Asks the page how wide it is: before it is changed, or all of it is laid out twice. */
+  const measure = () => { wide = svg.parentElement?.clientWidth || wide; }; // none while JupyterLab changes its theme
   scrubbed(svg, (n) => x(n), onscrub);
-  return { node: svg, draw };
+  return { node: svg, draw, measure };
 }
 
 const ticksOf = (last) => { const step = last > 120 ? 50 : last > 60 ? 20 : 10; return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step); };
@@ -372,6 +376,10 @@ async function render({ model, el }) {
   root.append(element("div", { class: "ld-films" }, reality.node, panels[0].node, numbers.node, panels[1].node), legend, traceBox, controls.node, ...status.nodes);
   el.replaceChildren(root);
 
+  const showKeys = onceFor((told) => keys.replaceChildren(
+    ...[{ kind: "true", name: "reality" }, ...told].map(({ kind, name }) => lineSample(lineOf(kind), name)),
+  ));
+
   function drawNow() {
     const { run } = session;
     const step = Math.max(-run.context.length, Math.min(model.get("step"), run.actions.length));
@@ -387,7 +395,7 @@ async function render({ model, el }) {
       if (dream) dreamt.draw(run, step, state, dream, model.get("outline"));
     });
     numbers.draw(run, step, told);
-    keys.replaceChildren(...[{ kind: "true", name: "reality" }, ...told].map(({ kind, name }) => lineSample(lineOf(kind), name)));
+    showKeys(told, namesOf(told));
     gap.textContent = told.length === 1 && Number.isFinite(off) ? `${poleInWords(off)}\u00b0 apart` : "";
     trace.draw(run, session.before, step, told);
     controls.show();
@@ -415,8 +423,9 @@ async function render({ model, el }) {
     if (event.target === document.body && arrow(event) >= 0 && model.get("playing")) push(event, event.type === "keydown");
   };
   for (const kind of ["keydown", "keyup"]) document.addEventListener(kind, elsewhere);
-  const unsize = onResize(traceBox, ask);
+  const unsize = onResize(traceBox, () => { trace.measure(); ask(); });
   const forgetTheme = onThemeChange(ask);
+  trace.measure();
   drawNow();
 
   return () => {
