@@ -21,7 +21,7 @@ from ..world.cartpole import random_actions
 from ..world.preprocessing import from_bytes
 from ..world.reader import degrees, read
 from ..world.worlds import CARTPOLE, World
-from . import rollout, scores
+from . import rollout, statistics
 
 
 @dataclass(frozen=True)
@@ -345,7 +345,7 @@ def evaluate(model, windows, teacher_forced=True, reader=read, pixels=True):
     not fail: "ended_2" whose truth ended before, "lasted_2" that were right
     to the horizon, and "censored_2" both; "interval_2" is the 95 % interval
     over episodes; "windows" holds what each window scored, packed: see
-    `scores.unpacked`. None: no pole, or more than half never. Models whose
+    `statistics.unpacked`. None: no pole, or more than half never. Models whose
     `filter` is slow may leave out `teacher_forced`, and `pixels`.
     """
     return {
@@ -367,7 +367,7 @@ def _figures(model, windows, teacher_forced, reader, pixels):
         survival = free.survival(float(limit))
         figures |= {f"{name}_{limit}": getattr(survival, name) for name in ("steps", "ended", "lasted", "censored")}
     figures["interval_2"] = free.interval(lambda rows: free.survival(2.0, rows)[0])
-    return {name: plain(value) for name, value in figures.items()} | {"windows": scores.packed(free)}
+    return {name: plain(value) for name, value in figures.items()} | {"windows": statistics.packed(free)}
 
 
 def plain(value):

@@ -10,7 +10,6 @@ from ..keeping.artifacts import LADDER, default_seed, is_shipped, load_episodes,
 from ..keeping.fingerprint import source_of
 from ..world.worlds import CARTPOLE
 from . import drift, judging_set, measuring, references, statistics
-from .scores import unpacked
 
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {"references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1}
@@ -172,7 +171,7 @@ def figures():
 def scores(evaluations, protocol="intervened"):
     """Return what each window scored, for `statistics`: figures by seed, or of a reference alone -> [Scores, ...]."""
     several = evaluations.values() if protocol not in evaluations else [evaluations]
-    return [unpacked(one[protocol]["windows"]) for one in several]
+    return [statistics.unpacked(one[protocol]["windows"]) for one in several]
 
 
 def compare(one, other, figure, protocol="intervened"):

@@ -21,7 +21,7 @@ class _TrueUnits(WorldModel):
 
     def __init__(self, world=CARTPOLE):
         super().__init__()
-        self.world, self.state_size, self.actions = world, world.size, world.actions
+        self.world, self.state_size = world, world.size
 
     def decode(self, states):
         flat = states.detach().numpy()[..., : self.world.size].reshape(-1, self.world.size)
@@ -47,7 +47,7 @@ class ExactPhysics(_TrueUnits):
 
     def observe(self, frames, actions):
         check_frames(frames, self.frame_shape)
-        check_actions(actions, frames.shape[0], frames.shape[1] - 1, self.actions)
+        check_actions(actions, frames.shape[0], frames.shape[1] - 1)
         keep = min(self.frames_used or frames.shape[1], frames.shape[1])
         return self.explain(read(frames[:, -keep:]), actions[:, actions.shape[1] - keep + 1 :])
 
@@ -59,7 +59,7 @@ class ExactPhysics(_TrueUnits):
         counts = range(1, frames.shape[1] + 1)
         return torch.stack([self.observe(frames[:, :n], actions[:, : n - 1]) for n in counts], 1)
 
-    def imagine(self, belief, actions, samples=None, generator=None):
+    def imagine(self, belief, actions, samples=None):
         refuse_samples(self, samples)
         return self.world.simulate(belief, actions)
 
@@ -144,6 +144,7 @@ class ParticlePhysics(ExactPhysics):
         miss = torch.where(error[:, None].isfinite(), miss, 0.0)
         return -(miss.square().clamp(max=25).sum((-1, -2)) + (first * _prior(self.world)).square().sum(-1)) / 2
 
+
     def _paths(self, first, actions):
         """Play actions (B, K) from states (B, M, S): (B, M, K + 1, S)."""
         states = [first]
@@ -183,7 +184,7 @@ class ConstantUpright(_TrueUnits):
         check_frames(frames, self.frame_shape)
         return self.world.state(x=measure(frames).x)
 
-    def imagine(self, belief, actions, samples=None, generator=None):
+    def imagine(self, belief, actions, samples=None):
         refuse_samples(self, samples)
         return belief[:, None].expand(-1, actions.shape[1], -1)
 
@@ -220,7 +221,7 @@ class ActionsOnly(_TrueUnits):
         belief[..., self.world.size :] = padded.unfold(1, self.context, 1)  # the last K actions before each frame
         return belief
 
-    def imagine(self, belief, actions, samples=None, generator=None):
+    def imagine(self, belief, actions, samples=None):
         refuse_samples(self, samples)
         states = belief[:, None].repeat(1, actions.shape[1], 1)
         every = torch.cat([belief[:, self.world.size :], actions.double()], 1)
@@ -241,7 +242,7 @@ class ShuffledActions(WorldModel):
         self.model, self.state_size, self.frame_shape = model, model.state_size, model.frame_shape
         self.filter, self.decode, self.outcome = model.filter, model.decode, model.outcome
 
-    def imagine(self, belief, actions, samples=None, generator=None):
+    def imagine(self, belief, actions, samples=None):
         if len(actions) < 2:
             raise ValueError("one window alone has no other whose actions it could be told; give at least two at once")
         return self.model.imagine(belief, actions.roll(len(actions) // 2, 0), samples=samples)

@@ -10,10 +10,10 @@ import torch
 from ..models.world_model import check_actions, check_frames
 
 
-def check_window(frames, actions, context, among=2):
+def check_window(frames, actions, context):
     """Raise a clear error unless frames (B, K + N + 1, H, W) and actions (B, K + N) leave a horizon N >= 1."""
     check_frames(frames, tuple(frames.shape[2:]) if getattr(frames, "ndim", 0) == 4 else (32, 100))
-    check_actions(actions, frames.shape[0], frames.shape[1] - 1, among)
+    check_actions(actions, frames.shape[0], frames.shape[1] - 1)
     if not 0 <= context < actions.shape[1]:
         raise ValueError(
             f"{context} context steps of a window of {actions.shape[1]}: "
@@ -24,7 +24,7 @@ def check_window(frames, actions, context, among=2):
 @torch.no_grad()
 def teacher_forced(model, frames, actions, context):
     """Predict each frame after the context from the real ones before it: (B, N, D)."""
-    check_window(frames, actions, context, getattr(model, "actions", 2))
+    check_window(frames, actions, context)
     # (B, N, D): after frames K .. K + N - 1
     beliefs = model.filter(frames[:, :-1], actions[:, :-1])[:, context:]
     lead = beliefs.shape[:2]
@@ -40,7 +40,7 @@ def free(model, frames, actions, context, samples=None, generator=None):
 
     With `samples`, of a stochastic model, as many futures of each window, drawn from `generator`: (B, samples, N, D).
     """
-    check_window(frames, actions, context, getattr(model, "actions", 2))
+    check_window(frames, actions, context)
     belief = model.observe(frames[:, : context + 1], actions[:, :context])
     if samples is None:
         return model.imagine(belief, actions[:, context:])

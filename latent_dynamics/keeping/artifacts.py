@@ -31,11 +31,11 @@ from ..models.teaching import teach, teach_autoencoder
 from ..models.training import Budget, seeded
 from ..world.preprocessing import COLOUR, DEFAULT, RAW, from_bytes
 from ..world.rendering import draw
-from ..world.worlds import CARTPOLE, World
 from . import store
 from .fingerprint import source_of
 
 EYES = "eyes."  # what the weights of shared eyes are called in a rung
+STEPS = {"random": 8_000, "mixed": 20_000}  # transitions of each data set
 VIEWS = {"raw": RAW, "cropped": COLOUR, "cropped gray": DEFAULT}
 LADDER = {  # simplest rung first
     "autoencoder_mlp": AutoencoderMLP,
@@ -45,18 +45,6 @@ LADDER = {  # simplest rung first
     "recurrent": Recurrent,
     "position_velocity": PositionVelocity,
 }
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """Who plays, how long, and in which world."""
-
-    policy: str  # a name in world.policies.POLICIES
-    steps: int  # transitions
-    world: World = CARTPOLE
-
-
-DATA_SETS = {"random": DataSet("random", 8_000), "mixed": DataSet("mixed", 20_000)}
 
 
 @dataclass(frozen=True)
@@ -95,9 +83,9 @@ def model_names():
 
 
 def _episodes_key(name, seed):
-    asked, seed = DATA_SETS[name], default_seed() if seed is None else seed
-    made = {"source": source_of(collect, *asked.world.made_of), "world": asked.world.name, "policy": asked.policy}
-    return made | {"name": name, "steps": asked.steps, "seed": seed, "splits": dict(SPLITS)}
+    seed = default_seed() if seed is None else seed
+    made_by = {"splits": dict(SPLITS), "source": source_of(collect)}
+    return {"policy": name, "steps": STEPS[name], "seed": seed} | made_by
 
 
 def load_episodes(name="mixed", split=None, seed=None):
@@ -105,14 +93,13 @@ def load_episodes(name="mixed", split=None, seed=None):
 
     split: "train", "validation", "test" or None. Returns Episodes. Raises ValueError for an unknown name.
     """
-    _choose(name, DATA_SETS, "data set")
+    _choose(name, STEPS, "data set")
     if split is not None:
         _choose(split, SPLITS, "split")
     seed = default_seed() if seed is None else seed
 
     def make():
-        asked = DATA_SETS[name]
-        return collect(asked.policy, asked.steps, seed, world=asked.world).arrays(), {}
+        return collect(name, STEPS[name], seed).arrays(), {}
 
     arrays, _ = store.kept(f"{name}-seed{seed}", _episodes_key(name, seed), make, "npz")
     episodes = Episodes.from_arrays(arrays)
@@ -153,7 +140,7 @@ def load_autoencoder(settings=None, seed=None, shipped=False, data_seed=None, **
     Returns (Autoencoder, dict of (epochs,) arrays, seconds).
     """
     settings = replace(settings or AutoencoderSettings(), **changes)
-    _choose(settings.data, DATA_SETS, "data set")
+    _choose(settings.data, STEPS, "data set")
     _choose(settings.view, VIEWS, "view")
     seed = default_seed() if seed is None else seed
     with seeded(seed):
@@ -254,7 +241,7 @@ def load_model(
 
 
 def _label(name, key):
-    return f"{name}-{key['data']['name']}-seed{key['seed']}"
+    return f"{name}-{key['data']['policy']}-seed{key['seed']}"
 
 
 def _seen(eyes, meta):
@@ -267,7 +254,7 @@ def _seen(eyes, meta):
 def _untrained(name, seed, data, encoder_seed, data_seed, settings):
     """The model before training, the key of all that it will depend on, and the eyes that it needs, or None."""
     _choose(name, LADDER, "model")
-    _choose(data, DATA_SETS, "data set")
+    _choose(data, STEPS, "data set")
     seed = default_seed() if seed is None else seed
     usual = _usual(LADDER[name])
     settings = {what: value for what, value in settings.items() if what not in usual or value != usual[what]}

@@ -21,6 +21,7 @@ class WorldModel(nn.Module):
 
     state_size: int
     actions: int = 2  # of its world
+    actions: int = 2  # of its world
     needs_eyes: str | None = None  # "autoencoder", "balance", or its own way of seeing
     frame_shape: tuple = (32, 100)
 
@@ -38,12 +39,8 @@ class WorldModel(nn.Module):
         """Return the belief after the last frame: (B, D)."""
         return self.filter(frames, actions)[:, -1]
 
-    def imagine(self, belief, actions, samples=None, generator=None):
-        """Return the N states that actions lead to, unseen: (B, D), (B, N) int64 -> (B, N, D).
-
-        A stochastic model gives its mean path, and with `samples` as many futures of each belief, drawn from
-        `generator`: (B, samples, N, D).
-        """
+    def imagine(self, belief, actions, samples=None):
+        """Return the N states that actions lead to, unseen: (B, D), (B, N) int64 -> (B, N, D)."""
         refuse_samples(self, samples)
         check_actions(actions, belief.shape[0], among=self.actions)
         check_horizon(actions)

@@ -35,11 +35,6 @@ class World:
     page: dict = field(default_factory=dict)  # its counterpart in the page: what differs from world.js's CartPole
 
     @property
-    def made_of(self):
-        """The functions that decide what its episodes are: what they depend on is the source that these lead to."""
-        return self.reset, self.step, self.fallen, self.draw, self.expert
-
-    @property
     def size(self):
         """S: the numbers in a state."""
         return len(self.state_names)

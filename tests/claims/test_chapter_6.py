@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import latent_dynamics as ld
-from latent_dynamics import drift, ladder, references, rollout, scores, statistics
+from latent_dynamics import drift, ladder, references, rollout, statistics
 
 pytestmark = pytest.mark.claims
 
@@ -38,7 +38,7 @@ def judged(model, windows):
 
 def above(judged, one, other, figure, protocol="intervened"):
     """How much a figure of one is above the other's, on the same windows: (difference, low, high, p)."""
-    return statistics.compare(*([scores.of(judged[name][protocol])] for name in (one, other)), figure)
+    return statistics.compare(*([statistics.scores(judged[name][protocol])] for name in (one, other)), figure)
 
 
 def test_teacher_forcing_stays_low_and_free_rollout_grows(judged):

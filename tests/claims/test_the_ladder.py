@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import latent_dynamics as ld
-from latent_dynamics import drift, ladder, scores, statistics
+from latent_dynamics import drift, ladder, statistics
 
 pytestmark = pytest.mark.claims
 
@@ -58,9 +58,9 @@ def complaints(model, windows, evaluation):
     """
     found = []
     for protocol, cut in windows.items():
-        recorded = scores.unpacked(evaluation[protocol]["windows"])
+        recorded = statistics.unpacked(evaluation[protocol]["windows"])
         assert np.array_equal(recorded.episode[PART], cut.episode), "recorded on other windows"
-        now = scores.of(drift.judge(model, cut))
+        now = statistics.scores(drift.judge(model, cut))
         for step in (1, 5, 10, 15):
             before, after = recorded.theta[step][PART], now.theta[step]
             if not np.array_equal(np.isnan(before), np.isnan(after)):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from latent_dynamics import cartpole, closest_picture, drift, reader, scores
+from latent_dynamics import cartpole, closest_picture, drift, reader, statistics
 from latent_dynamics.judging.references import (
     ActionsOnly,
     ConstantUpright,
@@ -553,7 +553,7 @@ def test_an_evaluation_says_what_its_judgement_says(evaluations, cuts, protocol)
         survival = judged.survival(limit)
         for name in ("steps", "ended", "lasted", "censored"):
             assert figures[f"{name}_{limit}"] == pytest.approx(getattr(survival, name), 6e-4)
-    assert np.array_equal(scores.unpacked(figures["windows"]).when[2], judged.first_beyond(2)[0])
+    assert np.array_equal(statistics.unpacked(figures["windows"]).when[2], judged.first_beyond(2)[0])
     low, high = figures["interval_2"]
     assert low <= figures["steps_2"] <= high
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from latent_dynamics import artifacts, drift, judging_set, ladder, recorded, references, scores, statistics, store
+from latent_dynamics import artifacts, drift, judging_set, ladder, recorded, references, statistics, store
 from latent_dynamics.judging import measuring
 from latent_dynamics.models import TwoFrame
 from latent_dynamics.workshop import training
@@ -140,8 +140,8 @@ def test_a_reference_is_judged_by_both_protocols(few, monkeypatch, name, untrain
     assert list(found) == ["replayed", "intervened"]
     assert len(found["replayed"]["theta"]) == 50 and len(found["intervened"]["theta"]) == 20
     assert "teacher_forced" not in found["replayed"]
-    found_scores = scores.unpacked(found["intervened"]["windows"])
-    assert len(found_scores.episode) == len(few["intervened"]), "each window's score is kept, to compare by"
+    scores = statistics.unpacked(found["intervened"]["windows"])
+    assert len(scores.episode) == len(few["intervened"]), "each window's score is kept, to compare by"
 
 
 def test_references_rank_as_they_should(few):

@@ -8,7 +8,6 @@ import pytest
 from latent_dynamics import artifacts, judging_set, ladder
 from latent_dynamics.keeping import fingerprint
 from latent_dynamics.keeping.fingerprint import ROOT, closure, imports, source_of
-from tests.moon import MOON
 
 
 @pytest.fixture
@@ -139,12 +138,11 @@ def without_docstrings(text):
     "change",
     [
         lambda patch: patch.setitem(artifacts.SPLITS, "test", (0.7, 1.0)),
-        lambda patch: patch.setitem(artifacts.DATA_SETS, "mixed", artifacts.DataSet("mixed", 10_000)),
-        lambda patch: patch.setitem(artifacts.DATA_SETS, "mixed", artifacts.DataSet("mixed", 20_000, MOON)),
+        lambda patch: patch.setitem(artifacts.STEPS, "mixed", 10_000),
         lambda patch: patch.setitem(artifacts.VIEWS, "cropped gray", replace(artifacts.DEFAULT, top=128)),
         lambda patch: patch.setenv("LATENT_DYNAMICS_SEED", "5"),
     ],
-    ids=["splits", "steps", "world", "view", "seed"],
+    ids=["splits", "steps", "view", "seed"],
 )
 def test_a_setting_changed_while_we_run_makes_another_key(before, monkeypatch, change):
     change(monkeypatch)
