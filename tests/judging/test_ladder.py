@@ -55,7 +55,7 @@ def test_every_rung_is_trained_on_five_seeds_every_experiment_on_three_and_every
     for kind, names in kinds.items():
         seeds = range(FIRST, FIRST + ladder.SEEDS[kind])
         assert [task[1:] for task in tasks if task[0] == kind] == [(name, seed) for seed in seeds for name in names]
-    assert ladder.SEEDS["rungs"] >= 5
+    assert ladder.SEEDS["rungs"] >= 5 and ladder.SEEDS["experiments"] >= 3 and ladder.SEEDS["combinations"] >= 3
     assert [task[1:] for task in tasks if task[0] == "references"] == [(name, FIRST) for name in ladder.REFERENCES]
 
 
