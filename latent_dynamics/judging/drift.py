@@ -345,8 +345,8 @@ def evaluate(model, windows, teacher_forced=True, reader=read, pixels=True):
     not fail: "ended_2" whose truth ended before, "lasted_2" that were right
     to the horizon, and "censored_2" both; "interval_2" is the 95 % interval
     over episodes; "windows" holds what each window scored, packed: see
-    `statistics.unpacked`. None: no pole, or more than half never. Models whose
-    `filter` is slow may leave out `teacher_forced`, and `pixels`.
+    `statistics.unpacked`. None: no pole, or more than half never. Models
+    whose `filter` is slow may leave out `teacher_forced`, and `pixels`.
     """
     return {
         protocol: _figures(model, cut, teacher_forced, reader, pixels)
