@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from latent_dynamics import cartpole, preprocessing
+from latent_dynamics import preprocessing, rendering
 from latent_dynamics.world.worlds import CARTPOLE
 
 SIZE = (1200, 630)  # pixels, as Open Graph wishes
@@ -26,7 +26,7 @@ def fall():
 
 def in_one_picture(states):
     """Their frames laid over each other, older ones fainter: the band that the model sees, (160, 600, 3) in [0, 1]."""
-    screen, view = cartpole.Screen(), preprocessing.DEFAULT
+    screen, view = rendering.Screen(), preprocessing.DEFAULT
     frames = [screen.rgb(state)[view.top : view.bottom] / 255 for state in states]
     picture = np.ones_like(frames[0])
     for frame, share in zip(frames, (*np.linspace(0.15, 0.6, len(frames) - 1), 1)):

@@ -18,7 +18,17 @@ NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))["repository"]["url"]
 sys.path.append(str(ROOT / "book" / "_ext"))
 light_theme = pytest.importorskip("light_theme")
-native_maths, site_files, small_pictures = map(__import__, ("native_maths", "site_files", "small_pictures"))
+native_maths, site_files, small_pictures, social_card = map(
+    __import__, ("native_maths", "site_files", "small_pictures", "social_card")
+)
+
+
+def test_the_card_shows_its_title_and_poles(tmp_path):
+    social_card.draw(tmp_path / "static" / "card.png", "Title", "Words about it.")
+    card = np.asarray(Image.open(tmp_path / "static" / "card.png").convert("L"))
+    assert card.shape == social_card.SIZE[::-1]
+    for part in (card[:200], card[250:560]):
+        assert 0.01 < (part < 200).mean() < 0.5
 
 
 # --- the first cell ---------------------------------------------------------------------------------------------------
