@@ -166,7 +166,8 @@ def answers_to_every_control(page, site, name):
 
 
 def is_accessible(page, site, name, rules=None):
-    options = {"runOnly": {"type": "rule", "values": rules}} if rules else None
+    options = {"preload": False}  # or it asks for the style sheets once more, which a page from the disk may not
+    options |= {"runOnly": {"type": "rule", "values": rules}} if rules else {}
     for finding in Axe().run(page, options=options).response["violations"]:
         for node in finding["nodes"][:5] if finding["impact"] in ("serious", "critical") else []:
             yield f"{finding['id']}: {node['html'][:120]} ({node['failureSummary'][:200]})"
@@ -289,7 +290,7 @@ def without_state(html):
 def throwing(html):
     """Make every widget throw when it is rendered."""
     bomb = "export default { render() { throw Error('broken on purpose') } }"
-    return re.sub(r"export default \{ ?render ?\}", bomb, html)
+    return re.sub(r"export default \$\d+\.\$default;", bomb, html)
 
 
 @pytest.mark.parametrize("damage", [truncated, without_state, throwing])
