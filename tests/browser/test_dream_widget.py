@@ -419,7 +419,7 @@ STEPS = """async (count) => {
 
 @pytest.mark.timed
 @pytest.mark.parametrize("look_every", [0, 5])
-def test_a_step_of_two_dreams_is_dreamt_and_drawn_within_25_ms_where_no_graphics_card_draws(open_dream, dream, look_every):
+def test_a_step_of_two_dreams_is_dreamt_and_drawn_within_25_ms_without_a_graphics_card(open_dream, dream, look_every):
     trained, start = load_model("autoencoder_mlp"), dream.starts[0]
     models, settings = {"one": trained, "the other": trained}, {"beside": 1, "outline": "physics", "opening": 0}
     page, _ = open_dream(Dream(models, [start["state"]], [start["actions"]], look_every=look_every, **settings))
