@@ -167,6 +167,7 @@ def answers_to_every_control(page, site, name):
 
 def is_accessible(page, site, name, rules=None):
     options = {"preload": False}  # or it asks for the style sheets once more, which a page from the disk may not
+    options |= {"resultTypes": ["violations"]}  # to tell what is right takes it longer
     options |= {"runOnly": {"type": "rule", "values": rules}} if rules else {}
     for finding in Axe().run(page, options=options).response["violations"]:
         for node in finding["nodes"][:5] if finding["impact"] in ("serious", "critical") else []:
@@ -201,23 +202,32 @@ def is_dark_in_the_dark_and_legible(page, site, name):
     yield from looks(page, "light")
 
 
+SMALL = """() => [...document.querySelectorAll('.ld button, .ld select, .ld input')]
+    .filter((node) => node.checkVisibility() && !['checkbox', 'radio'].includes(node.type))  // their label is pressed
+    .map((node) => [node.getAttribute('aria-label') ?? node.textContent, node.getBoundingClientRect().height])
+    .filter(([, height]) => height > 0 && height < 24)"""
+
+
 def fits_a_phone(page, site, name):
     page.set_viewport_size(PHONE)
     page.wait_for_timeout(200)
     if (width := page.evaluate("document.documentElement.scrollWidth")) > PHONE["width"]:
         yield f"{width} px wide on a screen of {PHONE['width']}"
-    for control in page.locator(".ld button:visible, .ld select:visible, .ld input:visible").all():
-        small = control.get_attribute("type") in ("checkbox", "radio")  # their label is pressed
-        if (box := control.bounding_box()) and box["height"] < 24 and not small:
-            yield f"{control.get_attribute('aria-label')} is {box['height']:.0f} px high: too small for a finger"
+    for called, height in page.evaluate(SMALL):
+        yield f"{called} is {height:.0f} px high: too small for a finger"
     page.set_viewport_size(DESK)
+
+
+SEEN = """(parts) => parts
+    .filter((node) => node.checkVisibility({ visibilityProperty: true }) && node.getBoundingClientRect().height > 0)
+    .map((node) => node.outerHTML.slice(0, 100))"""
 
 
 def prints_the_text_and_nothing_to_press(page, site, name):
     page.emulate_media(media="print")
     around = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-area"
-    parts = page.locator(f"{around}, article button, article input, article select").all()
-    shown = [part.evaluate("(node) => node.outerHTML.slice(0, 100)") for part in parts if part.is_visible()]
+    parts = page.locator(f"{around}, article button, article input, article select")
+    shown = parts.evaluate_all(SEEN)
     page.emulate_media(media="screen")
     return shown
 
