@@ -6,7 +6,9 @@ import torch
 
 import latent_dynamics as ld
 from latent_dynamics import controllers, drift, references, statistics
+from latent_dynamics.world import closest_picture, reader
 from latent_dynamics.world.cartpole import TIME_STEP, sign_theta_and_velocity
+from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.worlds import CARTPOLE
 
 pytestmark = pytest.mark.claims
@@ -266,6 +268,24 @@ def test_a_memory_that_was_never_trained_holds_speeds_too():
         probe = ld.probes.linear_probe(*seen[0])
         error[name] = float((probe(seen[1][0]) - seen[1][1]).abs().median())
     assert error["untrained memory"] < 0.9 * error["two_frame"]
+
+
+@pytest.mark.parametrize("read", [reader.read, closest_picture.read], ids=["by ink", "by closest picture"])
+def test_what_the_pen_draws_is_read_as_the_frames_that_it_stands_for(position_velocity, read):
+    """On fresh episodes, in each bin of four degrees within eight: within a tenth of a degree, on average."""
+    test = ld.judging_set.collected("test")
+    frames = torch.from_numpy(from_bytes(test.frames[::11]))
+    theta = reader.degrees(torch.from_numpy(test.states[::11, 2]))
+    codes = position_velocity.see(frames)
+    whole = codes[:, 2] > 0.5
+    real, worst = read(frames[whole]), {}
+    for name, stretch in (("the pen", 1.0), ("one that leans too far", 1.04)):
+        drawn = read(position_velocity.eyes.decode(stretch * codes[whole, :2]))
+        off = reader.degrees(drawn.theta - real.theta)
+        off[~(drawn.valid & real.valid)] = torch.nan
+        bins = [off[(theta[whole] >= low) & (theta[whole] < low + 4)] for low in (-8, -4, 0, 4)]
+        worst[name] = max(abs(float(one.nanmean())) for one in bins)
+    assert worst["the pen"] < 0.1 < worst["one that leans too far"], worst
 
 
 # Acting
