@@ -127,9 +127,10 @@ def compare(call, model, frames, actions):
     asked, answers = ({name: [] for name in FUNCTIONS} for _ in range(2))
 
     def here(name, *inputs):
+        found = getattr(model, name)(*inputs)
         asked[name].append(inputs)
-        answers[name].append(getattr(model, name)(*inputs).flatten())
-        return getattr(model, name)(*inputs)
+        answers[name].append(found.flatten())
+        return found
 
     belief = here("begin", here("see", frames[:1]))
     for frame, action in zip(frames[1:], actions, strict=True):
