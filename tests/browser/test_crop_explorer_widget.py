@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from IPython.display import HTML
+from open_widgets import check_manners
 from widget_page import page_of
 
 from latent_dynamics.showing.widgets.crop_explorer.crop_explorer import CropExplorer
@@ -237,14 +238,7 @@ def test_two_views_of_one_widget_stay_in_step(show, screens):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_fits_a_phone_and_offends_no_reader(show, screens, theme):
     page = show(CropExplorer(screens, title="What is left?"), theme=theme, viewport=PHONE)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    for node in page.locator(".ld button, .ld select, .ld input").all():
-        assert node.bounding_box()["height"] >= 24
-    from axe_playwright_python.sync_playwright import Axe
-
-    axe = Axe()
-    findings = axe.run(page).response["violations"]
-    assert [finding["id"] for finding in findings if finding["impact"] in ("serious", "critical")] == []
+    check_manners(page)
 
 
 def test_still_picture_stands_without_javascript(show, screens):

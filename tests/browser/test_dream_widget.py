@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from built_book import changes, look
+from open_widgets import check_manners, serious_findings
 from widget_page import page_of
 
 from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame
@@ -314,8 +315,6 @@ def test_the_outline_is_of_what_the_reader_chooses(open_dream, two):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_two_dreams_keep_their_manners_on_a_phone(open_dream, two, theme):
-    from open_widgets import check_manners
-
     page, _ = open_dream(two, theme=theme, viewport={"width": 390, "height": 844})
     check_manners(page)
 
@@ -376,11 +375,8 @@ def test_twenty_widgets_on_a_page(open_dream):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_serious_accessibility_finding(open_dream, dream, theme):
-    from axe_playwright_python.sync_playwright import Axe
-
     page, _ = open_dream(dream, theme=theme)
-    findings = Axe().run(page).response["violations"]
-    assert [finding["id"] for finding in findings if finding["impact"] in ("serious", "critical")] == []
+    assert serious_findings(page) == []
 
 
 @pytest.mark.timed

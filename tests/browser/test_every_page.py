@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from axe_playwright_python.sync_playwright import Axe
 from built_book import ROOT, VIEW, front_page
+from open_widgets import serious_findings
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
 REPOSITORY = CONFIG["repository"]["url"]
@@ -165,13 +165,8 @@ def answers_to_every_control(page, site, name):
 # Other readers
 
 
-def is_accessible(page, site, name, rules=None):
-    options = {"preload": False}  # or it asks for the style sheets once more, which a page from the disk may not
-    options |= {"resultTypes": ["violations"]}  # to tell what is right takes it longer
-    options |= {"runOnly": {"type": "rule", "values": rules}} if rules else {}
-    for finding in Axe().run(page, options=options).response["violations"]:
-        for node in finding["nodes"][:5] if finding["impact"] in ("serious", "critical") else []:
-            yield f"{finding['id']}: {node['html'][:120]} ({node['failureSummary'][:200]})"
+def is_accessible(page, site, name):
+    return serious_findings(page)
 
 
 BRIGHTNESS = """(node) => {
@@ -198,7 +193,7 @@ def is_light_in_the_light(page, site, name):
 def is_dark_in_the_dark_and_legible(page, site, name):
     yield from looks(page, "dark")
     page.wait_for_timeout(300)  # colours fade over
-    yield from is_accessible(page, site, name, ["color-contrast"])  # the rest is the same in the dark
+    yield from serious_findings(page, ["color-contrast"])  # the rest is the same in the dark
     yield from looks(page, "light")
 
 
