@@ -1,9 +1,12 @@
 """Latent Dynamics: a world model of CartPole from pixels, small enough to read and to take apart.
 
-The names below are loaded on first use, so that `python -m latent_dynamics --help` need not wait for torch.
+The names below are loaded on first use, so that `python -m latent_dynamics --help` need not wait for torch. Our worlds
+are known to Gymnasium from the start.
 """
 
 from importlib import import_module
+
+from .world.registration import announce
 
 _WHERE = {
     "CARTPOLE": "world.worlds",
@@ -14,7 +17,9 @@ _WHERE = {
     "model_names": "keeping.artifacts",
 }
 _ROOMS = {  # a file is called by its short name: ld.drift is judging/drift.py
-    "world": ("cartpole", "closest_picture", "policies", "preprocessing", "reader", "rendering", "worlds"),
+    "world": (
+        "cartpole", "closest_picture", "curtain", "gusty", "policies", "preprocessing", "reader", "rendering", "worlds",
+    ),
     "data": ("collection", "episodes"),
     "models": ("training", "world_model"),
     "acting": ("controllers",),
@@ -40,3 +45,6 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
+
+
+announce()

@@ -29,13 +29,14 @@ from ..models import (
 )
 from ..models.teaching import teach, teach_autoencoder
 from ..models.training import Budget, seeded
+from ..world.gusty import GUSTY
 from ..world.preprocessing import COLOUR, DEFAULT, RAW, from_bytes
 from ..world.rendering import draw
+from ..world.worlds import CARTPOLE, World
 from . import store
 from .fingerprint import source_of
 
 EYES = "eyes."  # what the weights of shared eyes are called in a rung
-STEPS = {"random": 8_000, "mixed": 20_000}  # transitions of each data set
 VIEWS = {"raw": RAW, "cropped": COLOUR, "cropped gray": DEFAULT}
 LADDER = {  # simplest rung first
     "autoencoder_mlp": AutoencoderMLP,
@@ -44,6 +45,22 @@ LADDER = {  # simplest rung first
     "noise_robust": NoiseRobust,
     "recurrent": Recurrent,
     "position_velocity": PositionVelocity,
+}
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Who plays, how long, and in which world."""
+
+    policy: str  # a name in world.policies.POLICIES
+    steps: int  # transitions
+    world: World = CARTPOLE
+
+
+DATA_SETS = {
+    "random": DataSet("random", 8_000),
+    "mixed": DataSet("mixed", 20_000),
+    "gusty": DataSet("mixed", 80_000, GUSTY),
 }
 
 
@@ -83,23 +100,27 @@ def model_names():
 
 
 def _episodes_key(name, seed):
-    seed = default_seed() if seed is None else seed
+    asked, seed = DATA_SETS[name], default_seed() if seed is None else seed
     made_by = {"splits": dict(SPLITS), "source": source_of(collect)}
-    return {"policy": name, "steps": STEPS[name], "seed": seed} | made_by
+    if asked.world is not CARTPOLE:  # which `collect` plays unless it is told another
+        made_of = asked.world.reset, asked.world.step, asked.world.fallen, asked.world.draw, asked.world.expert
+        made_by |= {"name": name, "world": asked.world.name, "world's source": source_of(*made_of)}
+    return {"policy": asked.policy, "steps": asked.steps, "seed": seed} | made_by
 
 
 def load_episodes(name="mixed", split=None, seed=None):
-    """Load the data set "random" or "mixed", whole or one split of it; collected on first use.
+    """Load the data set "random", "mixed" or "gusty", whole or one split of it; collected on first use.
 
     split: "train", "validation", "test" or None. Returns Episodes. Raises ValueError for an unknown name.
     """
-    _choose(name, STEPS, "data set")
+    _choose(name, DATA_SETS, "data set")
     if split is not None:
         _choose(split, SPLITS, "split")
     seed = default_seed() if seed is None else seed
 
     def make():
-        return collect(name, STEPS[name], seed).arrays(), {}
+        asked = DATA_SETS[name]
+        return collect(asked.policy, asked.steps, seed, world=asked.world).arrays(), {}
 
     arrays, _ = store.kept(f"{name}-seed{seed}", _episodes_key(name, seed), make, "npz")
     episodes = Episodes.from_arrays(arrays)
@@ -140,7 +161,7 @@ def load_autoencoder(settings=None, seed=None, shipped=False, data_seed=None, **
     Returns (Autoencoder, dict of (epochs,) arrays, seconds).
     """
     settings = replace(settings or AutoencoderSettings(), **changes)
-    _choose(settings.data, STEPS, "data set")
+    _choose(settings.data, DATA_SETS, "data set")
     _choose(settings.view, VIEWS, "view")
     seed = default_seed() if seed is None else seed
     with seeded(seed):
@@ -241,7 +262,8 @@ def load_model(
 
 
 def _label(name, key):
-    return f"{name}-{key['data']['policy']}-seed{key['seed']}"
+    data = key["data"]
+    return f"{name}-{data.get('name', data['policy'])}-seed{key['seed']}"
 
 
 def _seen(eyes, meta):
@@ -254,7 +276,7 @@ def _seen(eyes, meta):
 def _untrained(name, seed, data, encoder_seed, data_seed, settings):
     """The model before training, the key of all that it will depend on, and the eyes that it needs, or None."""
     _choose(name, LADDER, "model")
-    _choose(data, STEPS, "data set")
+    _choose(data, DATA_SETS, "data set")
     seed = default_seed() if seed is None else seed
     usual = _usual(LADDER[name])
     settings = {what: value for what, value in settings.items() if what not in usual or value != usual[what]}

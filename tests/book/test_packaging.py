@@ -104,7 +104,7 @@ def test_every_target_is_a_command(target):
 
 def test_help_does_not_wait_for_torch():
     code = "import sys, latent_dynamics.workshop.commands\n"
-    code += "print(sorted({'torch', 'numpy', 'matplotlib'} & set(sys.modules)))"
+    code += "print(sorted({'torch', 'pygame', 'matplotlib'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert found.strip() == "[]"
 

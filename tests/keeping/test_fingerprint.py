@@ -138,7 +138,7 @@ def without_docstrings(text):
     "change",
     [
         lambda patch: patch.setitem(artifacts.SPLITS, "test", (0.7, 1.0)),
-        lambda patch: patch.setitem(artifacts.STEPS, "mixed", 10_000),
+        lambda patch: patch.setitem(artifacts.DATA_SETS, "mixed", artifacts.DataSet("mixed", 10_000)),
         lambda patch: patch.setitem(artifacts.VIEWS, "cropped gray", replace(artifacts.DEFAULT, top=128)),
         lambda patch: patch.setenv("LATENT_DYNAMICS_SEED", "5"),
     ],

@@ -62,7 +62,7 @@ def state(folder):
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("LATENT_DYNAMICS_CACHE", str(tmp_path / "downloads"))
     monkeypatch.setattr(command, "ROOT", tmp_path)
-    monkeypatch.setitem(artifacts.STEPS, "mixed", 60)
+    monkeypatch.setitem(artifacts.DATA_SETS, "mixed", artifacts.DataSet("mixed", 60))
     store._memo.clear()
     return tmp_path / "downloads"
 

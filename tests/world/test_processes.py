@@ -13,7 +13,7 @@ from latent_dynamics.world import processes
 
 LOADS = """
 from latent_dynamics import artifacts
-artifacts.STEPS["random"] = 60
+artifacts.DATA_SETS["random"] = artifacts.DataSet("random", 60)
 print(len(artifacts.load_episodes("random")), "episodes")
 """
 AS_NOTEBOOK = """
