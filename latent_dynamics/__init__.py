@@ -25,7 +25,7 @@ _ROOMS = {  # a file is called by its short name: ld.drift is judging/drift.py
     "acting": ("controllers",),
     "keeping": ("artifacts", "recorded", "store"),
     "judging": (
-        "drift", "judging_set", "ladder", "probes", "references", "reliability", "rollout", "statistics",
+        "belief", "drift", "judging_set", "ladder", "probes", "references", "reliability", "rollout", "statistics",
     ),
     "showing": ("pages", "plotting", "widgets"),
     "workshop": ("bench", "page_bench"),

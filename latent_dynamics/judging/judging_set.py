@@ -13,32 +13,53 @@ from ..data.collection import collect
 from ..data.episodes import Episodes
 from ..keeping import store
 from ..keeping.fingerprint import source_of
-from . import drift
+from ..world.gusty import GUSTY
+from ..world.worlds import CARTPOLE
+from . import belief, drift
 
 EPISODES = {"test": 120, "validation": 60}
 SEEDS = {"test": 2_000_003, "validation": 1_000_003}  # no training seed comes near
 STEPS = 110  # of an episode, collected for each one: it has some eighty
+BRANCHES = ("pixels", "actions_before", "actions", "start", "theta", "episode")  # of Futures
 PARTS = ("pixels", "actions_before", "actions", "states", "alive", "episode")  # of Windows
 STRIDE = 30  # steps between the starts of two windows of an episode
 
 
-def key(split):
+def key(split, world=CARTPOLE):
     """Return all that a judging set depends on: a JSON-able dict."""
     drawn = {"policy": "mixed", "episodes": EPISODES[split], "seed": SEEDS[split], "stride": STRIDE}
+    if world is not CARTPOLE:  # which `collect` plays unless it is told another
+        made_of = world.reset, world.step, world.fallen, world.draw, world.expert
+        drawn |= {"world": world.name, "world's source": source_of(*made_of)}
     return drawn | {"source": source_of(collect)}
 
 
-def collected(split):
+def collected(split, world=CARTPOLE):
     """Load the episodes of noisy experts that judge, collected on first use: "validation" tunes and chooses, "test"
-    judges once. Returns Episodes. Raises ValueError for another name.
+    judges once. world: where they are played. Returns Episodes. Raises ValueError for another name of a split.
     """
     if split not in EPISODES:
         raise ValueError(f"no judging set called {split!r}; there are {', '.join(EPISODES)}")
 
     def play():
-        return collect("mixed", STEPS * EPISODES[split], SEEDS[split])[: EPISODES[split]].arrays(), {}
+        return collect("mixed", STEPS * EPISODES[split], SEEDS[split], world=world)[: EPISODES[split]].arrays(), {}
 
-    return Episodes.from_arrays(store.kept(f"judging-{split}", key(split), play, "npz")[0])
+    name = f"judging-{split}" if world is CARTPOLE else f"judging-{world.name}-{split}"
+    return Episodes.from_arrays(store.kept(name, key(split, world), play, "npz")[0])
+
+
+@cache
+def futures(split="test", world=GUSTY):
+    """Return the windows that judge beliefs, each with many true futures, as `belief` cuts them: Futures."""
+
+    def cut():
+        cuts = belief.cut_futures(collected(split, world), stride=STRIDE)
+        return {part: np.asarray(getattr(cuts, part)) for part in BRANCHES}, {}
+
+    cutting = key(split, world) | {"cut by": source_of(belief)}
+    arrays, _ = store.kept(f"judging-futures-{world.name}-{split}", cutting, cut, "npz")
+    *tensors, episode = (arrays[part] for part in BRANCHES)
+    return belief.Futures(*map(torch.from_numpy, tensors), episode, world)
 
 
 @cache

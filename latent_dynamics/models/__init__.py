@@ -7,9 +7,12 @@ from .multi_step import MultiStep
 from .noise_robust import NoiseRobust
 from .position_velocity import PositionVelocity
 from .recurrent import Recurrent
+from .rssm import RSSM
+from .state_space import StateSpace
 from .two_frame import TwoFrame
+from .unseen_causes import UnseenCauses
 
 __all__ = [
     "Autoencoder", "AutoencoderMLP", "BalanceEyes", "LatentMLP", "MultiStep", "NoiseRobust", "PositionVelocity",
-    "Recurrent", "TwoFrame", "latent_transitions", "make_eyes",
+    "RSSM", "Recurrent", "StateSpace", "TwoFrame", "UnseenCauses", "latent_transitions", "make_eyes",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from .preprocessing import DEFAULT
 from .reader import CART_ROWS, POLE_ROWS, Reading, read
 from .worlds import register
 
-LEFT, RIGHT = 0.35, 0.65  # from where to where it hangs, in shares of the picture's width
+LEFT, RIGHT = 0.44, 0.56  # from where to where it hangs, in shares of the picture's width
 CLOTH = 128  # its gray, of 255
 PLAIN = 2 / 255  # by how much its shade may differ where nothing lies over it
 SPECK = 0.05  # ink above this is a thing

@@ -12,11 +12,14 @@ from .worlds import World, register
 GUST_CHANCE = 0.04  # that one begins, in a calm step
 GUST_STEPS = 3  # for which it blows
 GUST_FORCE = cartpole.FORCE  # newtons, to the left or to the right
+WIDE = (1.0, 0.5, 0.1, 0.3)  # how far from a pole at rest in the middle an episode may begin
 
 
 def reset(n, generator):
-    """Return n states in which episodes begin, in calm air: (n, 6) float64."""
-    return torch.cat([cartpole.reset(n, generator), torch.zeros(n, 2, dtype=torch.float64)], -1)
+    """Return n states in which episodes begin, in calm air but on the move: (n, 6) float64, evenly within +-WIDE."""
+    wide = torch.tensor(WIDE, dtype=torch.float64)
+    here = wide * (2 * torch.rand(n, 4, dtype=torch.float64, generator=generator) - 1)
+    return torch.cat([here, torch.zeros(n, 2, dtype=torch.float64)], -1)
 
 
 def step(states, actions, generator=None):

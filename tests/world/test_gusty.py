@@ -89,11 +89,11 @@ def test_what_stands_beside_the_cloth_is_read_as_without_it_and_what_it_touches_
     bare, hung = (from_bytes(world.draw(states.numpy())) for world in (GUSTY, CURTAIN))
     seen, free = read_behind(hung), read(bare)
     beside = seen.valid
-    assert 0.4 < beside.double().mean() < 0.75 and not (beside & seen.hidden).any()
+    assert 0.6 < beside.double().mean() < 0.9 and not (beside & seen.hidden).any()
     assert torch.equal(seen.x[beside], free.x[beside]) and torch.equal(seen.theta[beside], free.theta[beside])
     off = degrees(seen.theta - GUSTY.entry(states, "theta"))[beside].abs()
     assert off.max() < 1 and off.median() < 0.3
-    middle = GUSTY.entry(states, "x").abs() < 0.5
+    middle = GUSTY.entry(states, "x").abs() < 0.3
     assert seen.hidden[middle].all(), "the cloth hides the middle of the track"
     assert (beside | seen.hidden)[GUSTY.entry(states, "x").abs() < 2].all(), "nothing else is unreadable"
 
@@ -107,7 +107,7 @@ def test_hidden_and_unreadable_are_told_apart():
         seen = read_behind(frames)
         assert not seen.hidden.any() and not seen.valid.any(), "no cloth hangs there, and there is no pole"
     lost = hang(mush)
-    lost[..., [34, 65]] = 1  # what there is does not reach the cloth
+    lost[..., [43, 56]] = 1  # what there is does not reach the cloth
     seen = read_behind(lost)
     assert not seen.hidden.any() and not seen.valid.any()
 

@@ -1,0 +1,233 @@
+"""The classical model, learned from what eyes read: mechanics, noise, and a cause that comes and goes unseen.
+
+Nobody tells it that there are gusts. It is only allowed to believe that now and then something pushes, for a while, one
+way or the other; when, how long and how hard it finds out, by making what it reads as likely as it can.
+"""
+
+import itertools
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .eyes import make_eyes, reading, seen
+from .gaussian import positive
+from .goes_on import goes_on_lesson, goes_on_net
+from .latent_world import code_windows
+from .training import Budget, Lesson
+from .world_model import WorldModel, check_actions, check_horizon
+
+SPEED = 10.0  # velocities are kept in tenths of a spread a step, as positions are in spreads
+SIDES = (0.0, -1.0, 1.0)  # no cause, one way, the other
+CHUNK, STRIDE = 35, 4
+
+
+class UnseenCauses(WorldModel):
+    """q' = q + v, v' = v + f(q, v, a) + c u, plus noise; c is 0, -1 or 1 and switches by chance; u is learned.
+
+    The likelihood is exact but for two things: an extended Kalman filter takes f as straight, and histories of the
+    cause that share their last `remembers` steps are merged (Blom & Bar-Shalom 1988, with modes of several steps).
+    A belief is, for each of the M = 3^remembers recent histories, its weight, mean (4) and covariance (16), behind the
+    two numbers to draw: D = 2 + 21 M. Imagined samples put all weight on one history and no spread in it.
+    """
+
+    stochastic = True
+    needs_eyes = "balance"
+    budget = Budget(epochs=12, batch_size=256, learning_rate=1e-2, clip=10.0)
+
+    def __init__(self, remembers=2, hidden=32, causes=True, actions=2):
+        super().__init__()
+        self.eyes, self.actions, self.remembers, self.causes = make_eyes("balance"), actions, remembers, causes
+        histories = list(itertools.product(range(3), repeat=remembers))  # newest first
+        M = self.histories = len(histories)
+        self.state_size = 2 + 21 * M
+        self.register_buffer("mean", torch.zeros(2))
+        self.register_buffer("spread", torch.ones(2))
+        self.register_buffer("sides", torch.tensor([SIDES[one[0]] for one in histories]))  # (M,): the cause just now
+        follows = [[i for i, old in enumerate(histories) if (new[1:] == old[: remembers - 1])] for new in histories]
+        self.register_buffer("parents", torch.tensor(follows))  # (M, 3): which histories each may have come from
+        self.register_buffer("old", torch.tensor([[histories[i][0] for i in row] for row in follows]))  # (M, 3)
+        self.register_buffer("new", torch.tensor([one[0] for one in histories]))
+        self.linear = nn.Linear(4 + actions, 2, bias=False)
+        self.curve = nn.Sequential(nn.Linear(4 + actions, hidden), nn.Tanh(), nn.Linear(hidden, 2))
+        for part in (self.linear.weight, self.curve[2].weight, self.curve[2].bias):
+            nn.init.zeros_(part)
+        self.cause = nn.Parameter(torch.tensor([0.05, -0.05]) * SPEED / 10 if causes else torch.zeros(2), causes)
+        self.starts = nn.Parameter(torch.tensor(-3.0), causes)  # logit of the chance that one begins
+        self.stays = nn.Parameter(torch.tensor(0.5), causes)  # and that one goes on
+        self.read_noise = nn.Parameter(torch.full((2,), -3.5))
+        self.move_noise = nn.Parameter(torch.full((4,), -5.0))
+        self.goes_on = goes_on_net(2)
+
+    # The chances
+
+    def chances(self):
+        """Return the logarithms of the chances that cause `old` is followed by `new`: (3, 3), rows are old."""
+        starts, ends = F.logsigmoid(self.starts), F.logsigmoid(-self.stays)
+        calm, stays = F.logsigmoid(-self.starts), F.logsigmoid(self.stays)
+        never = torch.full_like(calm, -30.0)
+        side = starts - math.log(2)
+        if not self.causes:
+            calm, side = torch.zeros_like(calm), never
+        rows = [[calm, side, side], [ends, stays, never], [ends, never, stays]]
+        return torch.stack([torch.stack(row) for row in rows])
+
+    def usual(self):
+        """Return how probable each recent history is when nothing has been seen, as logarithms: (M,)."""
+        chances = self.chances()
+        blows = torch.sigmoid(self.starts) / torch.sigmoid(-self.stays)
+        share = torch.stack([torch.ones_like(blows), blows / 2, blows / 2])
+        logs = (share / share.sum()).log()  # of the oldest cause; then step by step to the newest
+        for _ in range(self.remembers - 1):
+            logs = self._longer(logs, chances)
+        return logs
+
+    def _longer(self, logs, chances):
+        """Put one newer cause before histories, newest first: (n,) -> (3 n,)."""
+        newest = torch.arange(len(logs)) // (len(logs) // 3)
+        return (chances[newest].T + logs[None]).flatten()
+
+    # The mechanics
+
+    def inputs(self, s, action):
+        """What the mechanics see: states (B, M, 4), actions (B,) -> (B, M, 4 + actions)."""
+        which = F.one_hot(action, self.actions).to(s.dtype)
+        push = (which[:, 1:] - which[:, :1])[:, None].expand(-1, s.shape[1], -1)
+        return torch.cat([s, push, 0 * s[..., :1] + 1], -1)
+
+    def move(self, s, action):
+        """One step of the mechanics in calm air, and its derivative: (B, M, 4), (B,) -> (B, M, 4), (B, M, 4, 4)."""
+        q, v = s.split([2, 2], -1)
+        seen = self.inputs(s, action)
+        bent = self.curve[1](self.curve[0](seen))
+        v_next = v + self.linear(seen) + 0.3 * self.curve[2](bent)
+        slope = (self.curve[2].weight * (1 - bent.square())[..., None, :]) @ self.curve[0].weight[:, :4]
+        one = torch.eye(2)
+        top = torch.cat([one, one / SPEED], 1).expand(*s.shape[:2], 2, 4)
+        below = torch.cat([0 * one, one], 1) + self.linear.weight[:, :4] + 0.3 * slope
+        return torch.cat([q + v / SPEED, v_next], -1), torch.cat([top, below], -2)
+
+    def effect(self):
+        """What a cause of side 1 adds to the state in a step: (4,)."""
+        return torch.cat([torch.zeros(2), self.cause])
+
+    # The filter: weights are logarithms (B, M), means (B, M, 4), covariances (B, M, 4, 4)
+
+    def predicted(self, weight, mean, cov, action):
+        """Move every history by a step, and merge those that now share their recent past."""
+        moved, slope = self.move(mean, action)
+        cov = slope @ cov @ slope.mT + torch.diag(positive(self.move_noise, 1e-4).square())
+        each = weight[:, self.parents] + self.chances()[self.old, self.new[:, None]]  # (B, M, 3)
+        weight = each.logsumexp(-1)
+        share = (each - weight[..., None]).exp()
+        means = moved[:, self.parents]  # (B, M, 3, 4)
+        mean = (share[..., None] * means).sum(2)
+        off = means - mean[:, :, None]
+        spread = cov[:, self.parents] + off[..., None] * off[..., None, :]
+        cov = (share[..., None, None] * spread).sum(2)
+        return weight, mean + self.sides[:, None] * self.effect(), cov
+
+    def corrected(self, weight, mean, cov, seen):
+        """Correct every history by a reading (B, 3), as Kalman does it; and ln p of the reading: (B,)."""
+        noise = positive(self.read_noise).square()
+        expected = cov[..., :2, :2] + torch.diag(noise)
+        a, b, d = expected[..., 0, 0], expected[..., 0, 1], expected[..., 1, 1]
+        volume = a * d - b * b
+        inverse = torch.stack([d, -b, -b, a], -1).unflatten(-1, (2, 2)) / volume[..., None, None]
+        miss, whole = seen[:, None, :2] - mean[..., :2], seen[:, None, 2:]
+        gain = cov[..., :, :2] @ inverse  # (B, M, 4, 2)
+        distance = ((inverse @ miss[..., None])[..., 0] * miss).sum(-1)
+        fit = -(distance + volume.log()) / 2 - math.log(2 * math.pi)
+        after = weight + whole[..., 0] * fit
+        likelihood = after.logsumexp(1)
+        mean = mean + whole * (gain @ miss[..., None])[..., 0]
+        cov = cov - whole[..., None] * (gain @ cov[..., :2, :])
+        return after - likelihood[:, None], mean, (cov + cov.mT) / 2, likelihood
+
+    def started(self, seen):
+        """Return the filter after a first reading (B, 3): at any speed, in whatever air."""
+        q, whole = seen[:, :2], seen[:, 2:]
+        noise = whole * positive(self.read_noise).square() + (1 - whole)
+        mean = torch.cat([q, 0 * q], 1)[:, None].expand(-1, self.histories, -1)
+        cov = torch.diag_embed(torch.cat([noise, 0 * noise + 0.5], 1))[:, None].expand(-1, self.histories, -1, -1)
+        return self.usual().expand(len(seen), -1), mean, cov
+
+    def loss(self, codes, actions, there):
+        """Return minus ln p of what was read, in nats a step: codes (B, T + 1, C), actions (B, T), there (B, T)."""
+        seen = self.observed(codes)
+        now, total = self.started(seen[:, 0]), 0.0
+        for t in range(actions.shape[1]):
+            *now, likelihood = self.corrected(*self.predicted(*now, actions[:, t]), seen[:, t + 1])
+            total = total + (likelihood * there[:, t]).sum()
+        return {"loss": -total / there.sum()}
+
+    # The interface
+
+    def see(self, frames):
+        return self.eyes.see(frames)
+
+    def observed(self, code):
+        """Return codes (..., C) in units of the readings' spread: (..., 3)."""
+        q, whole = reading(code, 2)
+        return torch.cat([(q - self.mean) / self.spread, whole], -1)
+
+    def pack(self, weight, mean, cov):
+        """Lay a filter out as a belief: (B, D)."""
+        share = weight.exp()
+        shown = (share[..., None] * mean[..., :2]).sum(1)
+        return torch.cat([shown, share, mean.flatten(1), cov.flatten(1)], 1)
+
+    def unpack(self, belief):
+        """Take a belief apart: weights as logarithms, means, covariances."""
+        _, share, mean, cov = belief.split([2, self.histories, 4 * self.histories, 16 * self.histories], -1)
+        return share.clamp(min=1e-12).log(), mean.unflatten(-1, (-1, 4)), cov.unflatten(-1, (-1, 4, 4))
+
+    def begin(self, code):
+        return self.pack(*self.started(self.observed(code)))
+
+    def update(self, belief, action, code):
+        now = self.predicted(*self.unpack(belief), action)
+        return self.pack(*self.corrected(*now, self.observed(code))[:3])
+
+    def step(self, belief, action):
+        return self.pack(*self.predicted(*self.unpack(belief), action))
+
+    def imagine(self, belief, actions, samples=None, generator=None):
+        check_actions(actions, belief.shape[0], among=self.actions)
+        check_horizon(actions)
+        if samples is None:
+            return super().imagine(belief, actions)
+        weight, mean, cov = (part.repeat_interleave(samples, 0) for part in self.unpack(belief))
+        rows = torch.arange(len(weight))
+        which = torch.multinomial(weight.exp(), 1, generator=generator)[:, 0]
+        root = torch.linalg.cholesky(cov[rows, which] + 1e-8 * torch.eye(4))
+        s = mean[rows, which] + (root @ torch.randn(len(rows), 4, 1, generator=generator))[..., 0]
+        cause, chances, states = self.new[which], self.chances().exp(), []
+        noise = positive(self.move_noise, 1e-4)
+        for action in actions.repeat_interleave(samples, 0).unbind(1):
+            cause = torch.multinomial(chances[cause], 1, generator=generator)[:, 0]
+            s = self.move(s[:, None], action)[0][:, 0] + torch.tensor(SIDES)[cause][:, None] * self.effect()
+            s = s + noise * torch.randn(s.shape, generator=generator)
+            states.append(s)
+        return torch.stack(states, 1).unflatten(0, (-1, samples))
+
+    def decode(self, states):
+        return self.eyes.decode(self.mean + self.spread * states[..., :2])
+
+    def goes_on_logit(self, states):
+        """Return how surely the episode goes on, as a logit: (..., D) -> (...)."""
+        return self.goes_on(states[..., :2])[..., 0]
+
+    def outcome(self, states):
+        return torch.ones(states.shape[:-1]), torch.sigmoid(self.goes_on_logit(states))
+
+    def lessons(self, *splits):
+        """Yield what is learned from Episodes for training and for validation: readings, and whether it goes on."""
+        codes = [seen(self.eyes, part) for part in splits]
+        q, whole = reading(codes[0], 2)
+        self.mean.copy_(q[whole[:, 0] > 0.5].mean(0))
+        self.spread.copy_(q[whole[:, 0] > 0.5].std(0))
+        cut = (code_windows(part, one, CHUNK, STRIDE, least=15) for part, one in zip(splits, codes))
+        yield Lesson(self.loss, *cut, self.budget, "readings")
+        yield goes_on_lesson(self, splits, codes)
