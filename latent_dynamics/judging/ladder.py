@@ -6,13 +6,26 @@ Chapters read the figures from what travels with the package; `python -m latent_
 import numpy as np
 
 from ..keeping import recorded
-from ..keeping.artifacts import LADDER, default_seed, is_shipped, load_episodes, load_model, model_key, model_names
+from ..keeping.artifacts import (
+    LADDER,
+    UNCERTAIN,
+    default_seed,
+    is_shipped,
+    load_episodes,
+    load_model,
+    model_key,
+    model_names,
+)
 from ..keeping.fingerprint import source_of
+from ..world.gusty import GUSTY
 from ..world.worlds import CARTPOLE
-from . import drift, judging_set, measuring, references, statistics
+from . import drift, exact_belief, judging_set, measuring, measuring_belief, references, statistics
 
 # Training seeds; each draws data of its own, and trains eyes on them.
-SEEDS = {"references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1}
+SEEDS = {
+    "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known of gusts": 1,
+    "gusty": 2,
+}  # fmt: skip
 GAMES = 100  # that a controller on a rung's belief plays
 HORIZONS = (1, 3, 5, 10, 20)  # steps dreamt in training, chapter 8
 NOISES = (0.1, 0.3, 1.0, 3.0)  # noise in training in units of a step's change, chapter 8
@@ -60,6 +73,12 @@ REFERENCES = {  # what a curve is compared with: protocol -> model
     "position_velocity, told other actions": lambda protocol: references.ShuffledActions(_last_rung()),
     "position_velocity, untrained": lambda protocol: references.untrained(LADDER["position_velocity"]),
 }
+KNOWN_OF_GUSTS = {  # what a fan of futures is compared with, in the gusty world
+    "oracle": lambda: exact_belief.Oracle(GUSTY),
+    "exact belief": exact_belief.ExactBelief,
+    "exact physics, no gusts": references.ExactPhysics,
+    "repeat the last frame": references.RepeatLastFrame,
+}
 
 
 def _last_rung():
@@ -80,6 +99,7 @@ def tasks():
     """Return what is trained and judged, as (kind, name, seed): references first, they show soonest what is wrong."""
     first = default_seed()
     names = {"references": REFERENCES, "rungs": LADDER, "closest": (*LADDER, "exact physics")} | _settings()
+    names |= {"known of gusts": KNOWN_OF_GUSTS, "gusty": UNCERTAIN}
     return [
         (kind, name, seed) for kind in SEEDS for seed in range(first, first + SEEDS[kind]) for name in names[kind]
     ]
@@ -103,6 +123,10 @@ def asked(kind, name, seed):
 
 def fingerprint(kind, name, seed):
     """Return all that the figures of a task depend on: settings, data, the model, and the source that measures them."""
+    if kind in ("gusty", "known of gusts"):
+        judge = {"source": source_of(measuring_belief, judging_set), "windows": judging_set.key("test", GUSTY)}
+        asked_for = model_key(name, seed=seed, data_seed=seed) if kind == "gusty" else {"model": name}
+        return judge | {"source of the known": source_of(exact_belief, references), "model": asked_for}
     judge = {"source": source_of(measuring), "windows": judging_set.key(judged_on(kind))}
     if kind == "references" or name in REFERENCES:
         last = model_key("position_velocity", default_seed(), data_seed=default_seed())
@@ -120,6 +144,10 @@ def judged_on(kind):
 
 def measure(kind, name, seed):
     """Train, if need be, and judge what a task names; returns its figures."""
+    if kind in ("gusty", "known of gusts"):
+        known = KNOWN_OF_GUSTS.get(name)
+        model = known() if known else load_model(name, seed=seed, data_seed=seed, shipped=False)
+        return measuring_belief.measured(model, judging_set.futures(), judging_set.collected("test", GUSTY))
     cuts = windows(judged_on(kind))
     if kind == "references":
         found = {}
@@ -140,7 +168,7 @@ def measure(kind, name, seed):
 
 def stale():
     """Return a sentence for each shipped model and figure that is missing or out of date; nothing if all of it fits."""
-    missing = [name for name in model_names() if not is_shipped(name)]
+    missing = [name for name in (*model_names(), *model_names(uncertain=True)) if not is_shipped(name)]
     unfit = [f"weights of {name}: none are shipped of today's settings, data and source" for name in missing]
     return unfit + recorded.stale({task: fingerprint(*task) for task in tasks()})
 
@@ -165,6 +193,14 @@ def figures():
         "trials": {name: found["trials"][name] for name in trials()},
         "closest": {name: found["closest"][name] for name in (*LADDER, "exact physics")},
         "references": {name: next(iter(found["references"][name].values())) for name in REFERENCES},
+    }
+
+
+def beliefs():
+    """Return what was measured in the gusty world: {name: {seed: figures}}, of `measuring_belief.measured`."""
+    found = recorded.figures()
+    return {name: found["known of gusts"][name] for name in KNOWN_OF_GUSTS} | {
+        name: found["gusty"][name] for name in UNCERTAIN
     }
 
 

@@ -18,6 +18,7 @@ import torch
 from ..data.collection import collect
 from ..data.episodes import SPLITS, Episodes
 from ..models import (
+    RSSM,
     Autoencoder,
     AutoencoderMLP,
     BalanceEyes,
@@ -25,7 +26,9 @@ from ..models import (
     NoiseRobust,
     PositionVelocity,
     Recurrent,
+    StateSpace,
     TwoFrame,
+    UnseenCauses,
 )
 from ..models.teaching import teach, teach_autoencoder
 from ..models.training import Budget, seeded
@@ -46,6 +49,8 @@ LADDER = {  # simplest rung first
     "recurrent": Recurrent,
     "position_velocity": PositionVelocity,
 }
+UNCERTAIN = {"state_space": StateSpace, "rssm": RSSM, "unseen_causes": UnseenCauses}  # rungs whose future is a fan
+MODELS = LADDER | UNCERTAIN
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,14 @@ def _choose(name, names, what):
     return name
 
 
-def model_names():
-    """Return the names of the ladder's models, simplest rung first."""
-    return list(LADDER)
+def model_names(uncertain=False):
+    """Return the names of the ladder's models, simplest rung first; or of those that imagine many futures."""
+    return list(UNCERTAIN if uncertain else LADDER)
+
+
+def usual_data(name):
+    """Return the data set that a rung is trained on where none is named: gusts are there for those that can doubt."""
+    return "gusty" if name in UNCERTAIN else "mixed"
 
 
 # Data
@@ -234,15 +244,17 @@ def _balance_key(data, seed, data_seed=None):
 
 
 def load_model(
-    name="autoencoder_mlp", seed=None, data="mixed", encoder_seed=None, shipped=True, data_seed=None, **settings
+    name="autoencoder_mlp", seed=None, data=None, encoder_seed=None, shipped=True, data_seed=None, **settings
 ):
     """Load a trained world model of the ladder: from the user's cache, else the shipped one, else trained now and kept.
 
-    seed: of its training; data: "mixed" or "random"; encoder_seed: of its eyes (default: `seed`); shipped: whether the
-    weights that travel with the package will do where the cache has none; data_seed: of the data set, where it is
-    another than usual; settings: keyword arguments of the model's class, as in `load_model("multi_step", horizon=5)`.
+    seed: of its training; data: "mixed", "random" or "gusty" (default: see `usual_data`); encoder_seed: of its eyes
+    (default: `seed`); shipped: whether the weights that travel with the package will do where the cache has none;
+    data_seed: of the data set, where it is another than usual; settings: keyword arguments of the model's class, as in
+    `load_model("multi_step", horizon=5)`.
     Returns a WorldModel in evaluation mode, with `history` and `seconds`. Raises ValueError for an unknown name.
     """
+    data = data or usual_data(_choose(name, MODELS, "model"))
     model, key, eyes = _untrained(name, seed, data, encoder_seed, data_seed, settings)
     label = _label(name, key)
 
@@ -275,19 +287,20 @@ def _seen(eyes, meta):
 
 def _untrained(name, seed, data, encoder_seed, data_seed, settings):
     """The model before training, the key of all that it will depend on, and the eyes that it needs, or None."""
-    _choose(name, LADDER, "model")
+    data = data or usual_data(_choose(name, MODELS, "model"))
     _choose(data, DATA_SETS, "data set")
     seed = default_seed() if seed is None else seed
-    usual = _usual(LADDER[name])
+    usual = _usual(MODELS[name])
     settings = {what: value for what, value in settings.items() if what not in usual or value != usual[what]}
     with seeded(seed):
-        model = LADDER[name](**settings)
-    source = source_of(LADDER[name], teach, Episodes)
+        model = MODELS[name](**settings)
+    source = source_of(MODELS[name], teach, Episodes)
     key = {"settings": settings, "seed": seed, "data": _episodes_key(data, data_seed), "source": source}
     if model.needs_eyes is None:
         return model, key, None
     eyes_seed = seed if encoder_seed is None else encoder_seed
-    eyes = _Eyes.of(model.needs_eyes, data, eyes_seed, model.eyes.size, data_seed)
+    pictures = "mixed" if data == "gusty" else data  # no gust is in a picture: the eyes may be those of calm air
+    eyes = _Eyes.of(model.needs_eyes, pictures, eyes_seed, model.eyes.size, data_seed)
     return model, key | {"eyes": eyes.key}, eyes
 
 
@@ -300,7 +313,7 @@ def _usual(kind):
     return found
 
 
-def model_key(name, seed=None, data="mixed", encoder_seed=None, data_seed=None, **settings):
+def model_key(name, seed=None, data=None, encoder_seed=None, data_seed=None, **settings):
     """Return all that the training of `load_model` with these arguments depends on: a JSON-able dict."""
     return _untrained(name, seed, data, encoder_seed, data_seed, settings)[1]
 
@@ -310,7 +323,7 @@ def ship(name, seed):
 
     Both are trained first, if they are not kept.
     """
-    _, key, eyes = _untrained(name, seed, "mixed", None, None, {})
+    _, key, eyes = _untrained(name, seed, None, None, None, {})
     rung = _label(name, key), key, "safetensors"
     seen = (eyes.name, eyes.key, "safetensors") if eyes else None
     if not is_shipped(name, seed):
@@ -327,7 +340,7 @@ def ship(name, seed):
 
 def is_shipped(name, seed=0):
     """Whether a rung's weights, of today's settings, data and source, travel with the package, and its eyes with it."""
-    _, key, eyes = _untrained(name, seed, "mixed", None, None, {})
+    _, key, eyes = _untrained(name, seed, None, None, None, {})
     return bool(store.shipped(_label(name, key), key, "safetensors", lambda meta: not eyes or _seen(eyes, meta)))
 
 

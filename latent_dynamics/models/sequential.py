@@ -31,7 +31,7 @@ class SequentialLatent(WorldModel):
 
     stochastic = True
     needs_eyes = "balance"
-    budget = Budget(epochs=20, batch_size=64, learning_rate=3e-3, clip=10.0)
+    budget = Budget(epochs=10, batch_size=64, learning_rate=3e-3, clip=10.0)
 
     def __init__(self, latent, memory, beta=1.0, warm_up=0.0, free_bits=0.0, sigma=None, actions=2):
         super().__init__()
@@ -99,8 +99,7 @@ class SequentialLatent(WorldModel):
         check_horizon(actions)
         if samples is None:
             return super().imagine(belief, actions)
-        if samples < 1:
-            raise ValueError(f"{samples} samples; ask for at least 1, or leave it out for the mean path")
+        check_samples(samples)
 
         def noise(size):
             return torch.randn(len(belief) * samples, size, generator=generator, device=generator and generator.device)
@@ -110,6 +109,12 @@ class SequentialLatent(WorldModel):
             state = self.sample_step(state, action, noise(self.latent + 2))
             states.append(state)
         return torch.stack(states, 1).unflatten(0, (-1, samples))
+
+    def surprise(self, frames, actions):
+        """Return KL(q_t || p_t) after each step, nats: (B, K + 1, H, W), (B, K) -> (B, K)."""
+        seen = self.observed(self.see(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]))
+        terms = unroll(self, seen, actions, seen.new_zeros(*seen.shape[:2], self.latent))  # along the mean of q
+        return terms.kl.sum(-1)[:, 1:]
 
     def decode(self, states):
         return self.eyes.decode(self.mean + self.spread * states[..., :2])
@@ -163,6 +168,12 @@ class SequentialLatent(WorldModel):
         cut = (code_windows(part, one, CHUNK, STRIDE, least=20) for part, one in zip(splits, codes))
         yield Lesson(self.loss, *cut, self.budget, "ELBO")
         yield goes_on_lesson(self, splits, codes)
+
+
+def check_samples(samples):
+    """Raise a clear error unless at least one sample is asked for."""
+    if samples < 1:
+        raise ValueError(f"{samples} samples; ask for at least 1, or leave it out for the mean path")
 
 
 class Corrector(nn.Module):

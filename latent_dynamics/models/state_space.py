@@ -8,6 +8,7 @@ from torch import nn
 
 from .gaussian import Gaussian, positive
 from .sequential import SMALL, Corrector, SequentialLatent
+from .training import Budget
 
 
 class StateSpace(SequentialLatent):
@@ -15,6 +16,8 @@ class StateSpace(SequentialLatent):
 
     What is carried from step to step is (z, push, begun), M = Z + actions: what the next prior is made of.
     """
+
+    budget = Budget(epochs=16, batch_size=64, learning_rate=3e-3, clip=10.0)
 
     def __init__(self, latent=6, hidden=64, **settings):
         actions = settings.get("actions", 2)

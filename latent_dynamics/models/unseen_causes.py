@@ -6,6 +6,7 @@ way or the other; when, how long and how hard it finds out, by making what it re
 
 import itertools
 import math
+from functools import partial
 
 import torch
 from torch import nn
@@ -15,12 +16,34 @@ from .eyes import make_eyes, reading, seen
 from .gaussian import positive
 from .goes_on import goes_on_lesson, goes_on_net
 from .latent_world import code_windows
+from .sequential import check_samples
 from .training import Budget, Lesson
 from .world_model import WorldModel, check_actions, check_horizon
 
 SPEED = 10.0  # velocities are kept in tenths of a spread a step, as positions are in spreads
 SIDES = (0.0, -1.0, 1.0)  # no cause, one way, the other
-CHUNK, STRIDE = 35, 4
+CHUNK, STRIDE = 35, 4  # steps of a training sequence, and between the starts of two
+FIRST = Budget(epochs=9, batch_size=256, learning_rate=1e-2, clip=10.0)
+THEN = Budget(epochs=2, batch_size=48, learning_rate=1e-2, clip=10.0)
+EVERY = 3  # of the sequences, for the second lesson
+
+
+class Past(nn.Module):
+    """The M = 3^remembers ways in which the last `remembers` causes may have followed each other, newest first."""
+
+    def __init__(self, remembers):
+        super().__init__()
+        ways = list(itertools.product(range(3), repeat=remembers))
+        self.remembers, self.count = remembers, len(ways)
+        parents = [[i for i, old in enumerate(ways) if way[1:] == old[:-1]] for way in ways]
+        for name, table in {
+            "sides": [SIDES[way[0]] for way in ways],  # (M,): which way the newest cause pushes
+            "new": [way[0] for way in ways],  # (M,): the newest cause
+            "parents": parents,  # (M, 3): what each may have come from
+            "old": [[ways[i][0] for i in row] for row in parents],  # (M, 3): the newest cause there
+            "then": [[ways.index((cause, *way[:-1])) for cause in range(3)] for way in ways],  # (M, 3): what follows
+        }.items():
+            self.register_buffer(name, torch.tensor(table), persistent=False)
 
 
 class UnseenCauses(WorldModel):
@@ -28,27 +51,24 @@ class UnseenCauses(WorldModel):
 
     The likelihood is exact but for two things: an extended Kalman filter takes f as straight, and histories of the
     cause that share their last `remembers` steps are merged (Blom & Bar-Shalom 1988, with modes of several steps).
+    A push shows in the readings two frames later, so it must remember three steps to tell how long a cause lasts; it
+    learns the mechanics with two, which is quicker.
     A belief is, for each of the M = 3^remembers recent histories, its weight, mean (4) and covariance (16), behind the
     two numbers to draw: D = 2 + 21 M. Imagined samples put all weight on one history and no spread in it.
     """
 
     stochastic = True
     needs_eyes = "balance"
-    budget = Budget(epochs=12, batch_size=256, learning_rate=1e-2, clip=10.0)
+    budget = FIRST
 
-    def __init__(self, remembers=2, hidden=32, causes=True, actions=2):
+    def __init__(self, remembers=3, hidden=32, causes=True, actions=2):
         super().__init__()
-        self.eyes, self.actions, self.remembers, self.causes = make_eyes("balance"), actions, remembers, causes
-        histories = list(itertools.product(range(3), repeat=remembers))  # newest first
-        M = self.histories = len(histories)
+        self.eyes, self.actions, self.causes = make_eyes("balance"), actions, causes
+        self.past, self.short_past = Past(remembers), Past(min(2, remembers))
+        M = self.histories = self.past.count
         self.state_size = 2 + 21 * M
         self.register_buffer("mean", torch.zeros(2))
         self.register_buffer("spread", torch.ones(2))
-        self.register_buffer("sides", torch.tensor([SIDES[one[0]] for one in histories]))  # (M,): the cause just now
-        follows = [[i for i, old in enumerate(histories) if (new[1:] == old[: remembers - 1])] for new in histories]
-        self.register_buffer("parents", torch.tensor(follows))  # (M, 3): which histories each may have come from
-        self.register_buffer("old", torch.tensor([[histories[i][0] for i in row] for row in follows]))  # (M, 3)
-        self.register_buffer("new", torch.tensor([one[0] for one in histories]))
         self.linear = nn.Linear(4 + actions, 2, bias=False)
         self.curve = nn.Sequential(nn.Linear(4 + actions, hidden), nn.Tanh(), nn.Linear(hidden, 2))
         for part in (self.linear.weight, self.curve[2].weight, self.curve[2].bias):
@@ -73,20 +93,16 @@ class UnseenCauses(WorldModel):
         rows = [[calm, side, side], [ends, stays, never], [ends, never, stays]]
         return torch.stack([torch.stack(row) for row in rows])
 
-    def usual(self):
-        """Return how probable each recent history is when nothing has been seen, as logarithms: (M,)."""
+    def usual(self, past):
+        """Return how probable each way of a Past is when nothing has been seen, as logarithms: (M,)."""
         chances = self.chances()
         blows = torch.sigmoid(self.starts) / torch.sigmoid(-self.stays)
         share = torch.stack([torch.ones_like(blows), blows / 2, blows / 2])
-        logs = (share / share.sum()).log()  # of the oldest cause; then step by step to the newest
-        for _ in range(self.remembers - 1):
-            logs = self._longer(logs, chances)
+        logs = (share / share.sum()).log()  # of the oldest cause; then one newer after the other
+        for _ in range(past.remembers - 1):
+            newest = torch.arange(len(logs)) // (len(logs) // 3)
+            logs = (chances[newest].T + logs[None]).flatten()
         return logs
-
-    def _longer(self, logs, chances):
-        """Put one newer cause before histories, newest first: (n,) -> (3 n,)."""
-        newest = torch.arange(len(logs)) // (len(logs) // 3)
-        return (chances[newest].T + logs[None]).flatten()
 
     # The mechanics
 
@@ -114,19 +130,20 @@ class UnseenCauses(WorldModel):
 
     # The filter: weights are logarithms (B, M), means (B, M, 4), covariances (B, M, 4, 4)
 
-    def predicted(self, weight, mean, cov, action):
+    def predicted(self, weight, mean, cov, action, past=None):
         """Move every history by a step, and merge those that now share their recent past."""
+        past = past or self.past
         moved, slope = self.move(mean, action)
         cov = slope @ cov @ slope.mT + torch.diag(positive(self.move_noise, 1e-4).square())
-        each = weight[:, self.parents] + self.chances()[self.old, self.new[:, None]]  # (B, M, 3)
+        each = weight[:, past.parents] + self.chances()[past.old, past.new[:, None]]  # (B, M, 3)
         weight = each.logsumexp(-1)
         share = (each - weight[..., None]).exp()
-        means = moved[:, self.parents]  # (B, M, 3, 4)
+        means = moved[:, past.parents]  # (B, M, 3, 4)
         mean = (share[..., None] * means).sum(2)
         off = means - mean[:, :, None]
-        spread = cov[:, self.parents] + off[..., None] * off[..., None, :]
+        spread = cov[:, past.parents] + off[..., None] * off[..., None, :]
         cov = (share[..., None, None] * spread).sum(2)
-        return weight, mean + self.sides[:, None] * self.effect(), cov
+        return weight, mean + past.sides[:, None] * self.effect(), cov
 
     def corrected(self, weight, mean, cov, seen):
         """Correct every history by a reading (B, 3), as Kalman does it; and ln p of the reading: (B,)."""
@@ -145,20 +162,21 @@ class UnseenCauses(WorldModel):
         cov = cov - whole[..., None] * (gain @ cov[..., :2, :])
         return after - likelihood[:, None], mean, (cov + cov.mT) / 2, likelihood
 
-    def started(self, seen):
+    def started(self, seen, past=None):
         """Return the filter after a first reading (B, 3): at any speed, in whatever air."""
+        past = past or self.past
         q, whole = seen[:, :2], seen[:, 2:]
         noise = whole * positive(self.read_noise).square() + (1 - whole)
-        mean = torch.cat([q, 0 * q], 1)[:, None].expand(-1, self.histories, -1)
-        cov = torch.diag_embed(torch.cat([noise, 0 * noise + 0.5], 1))[:, None].expand(-1, self.histories, -1, -1)
-        return self.usual().expand(len(seen), -1), mean, cov
+        mean = torch.cat([q, 0 * q], 1)[:, None].expand(-1, past.count, -1)
+        cov = torch.diag_embed(torch.cat([noise, 0 * noise + 0.5], 1))[:, None].expand(-1, past.count, -1, -1)
+        return self.usual(past).expand(len(seen), -1), mean, cov
 
-    def loss(self, codes, actions, there):
+    def loss(self, codes, actions, there, past=None):
         """Return minus ln p of what was read, in nats a step: codes (B, T + 1, C), actions (B, T), there (B, T)."""
         seen = self.observed(codes)
-        now, total = self.started(seen[:, 0]), 0.0
+        now, total = self.started(seen[:, 0], past), 0.0
         for t in range(actions.shape[1]):
-            *now, likelihood = self.corrected(*self.predicted(*now, actions[:, t]), seen[:, t + 1])
+            *now, likelihood = self.corrected(*self.predicted(*now, actions[:, t], past), seen[:, t + 1])
             total = total + (likelihood * there[:, t]).sum()
         return {"loss": -total / there.sum()}
 
@@ -194,23 +212,37 @@ class UnseenCauses(WorldModel):
         return self.pack(*self.predicted(*self.unpack(belief), action))
 
     def imagine(self, belief, actions, samples=None, generator=None):
+        """Return the mean path (B, N, D), or as many sampled futures, (B, samples, N, D), drawn from `generator`."""
         check_actions(actions, belief.shape[0], among=self.actions)
         check_horizon(actions)
         if samples is None:
             return super().imagine(belief, actions)
-        weight, mean, cov = (part.repeat_interleave(samples, 0) for part in self.unpack(belief))
-        rows = torch.arange(len(weight))
-        which = torch.multinomial(weight.exp(), 1, generator=generator)[:, 0]
-        root = torch.linalg.cholesky(cov[rows, which] + 1e-8 * torch.eye(4))
-        s = mean[rows, which] + (root @ torch.randn(len(rows), 4, 1, generator=generator))[..., 0]
-        cause, chances, states = self.new[which], self.chances().exp(), []
-        noise = positive(self.move_noise, 1e-4)
+        check_samples(samples)
+        which, s = self.scatter(*(part.repeat_interleave(samples, 0) for part in self.unpack(belief)), generator)
+        states, chances, noise = [], self.chances().exp(), positive(self.move_noise, 1e-4)
         for action in actions.repeat_interleave(samples, 0).unbind(1):
-            cause = torch.multinomial(chances[cause], 1, generator=generator)[:, 0]
-            s = self.move(s[:, None], action)[0][:, 0] + torch.tensor(SIDES)[cause][:, None] * self.effect()
+            cause = torch.multinomial(chances[self.past.new[which]], 1, generator=generator)[:, 0]
+            which = self.past.then[which, cause]
+            s = self.move(s[:, None], action)[0][:, 0] + self.past.sides[which][:, None] * self.effect()
             s = s + noise * torch.randn(s.shape, generator=generator)
-            states.append(s)
+            states.append(self.pack_one(which, s))
         return torch.stack(states, 1).unflatten(0, (-1, samples))
+
+    def scatter(self, weight, mean, cov, generator=None):
+        """Draw from a filter a history, (B,), and a state in it, (B, 4)."""
+        which, rows = torch.multinomial(weight.exp(), 1, generator=generator)[:, 0], torch.arange(len(weight))
+        root = torch.linalg.cholesky(cov[rows, which] + 1e-8 * torch.eye(4))
+        return which, mean[rows, which] + (root @ torch.randn(len(rows), 4, 1, generator=generator))[..., 0]
+
+    def pack_one(self, which, s):
+        """Lay out as a belief that there is no doubt of a history (B,) and a state (B, 4): (B, D)."""
+        share = F.one_hot(which, self.histories).to(s.dtype)
+        return torch.cat([s[:, :2], share, s.repeat(1, self.histories), s.new_zeros(len(s), 16 * self.histories)], 1)
+
+    def surprise(self, frames, actions):
+        """Return after each step how probable it is that a cause acted in the last `remembers` steps: (B, K)."""
+        _, share, _ = self.filter(frames, actions)[:, 1:].split([2, self.histories, 20 * self.histories], -1)
+        return 1 - share[..., 0]  # the first history is the one without
 
     def decode(self, states):
         return self.eyes.decode(self.mean + self.spread * states[..., :2])
@@ -228,6 +260,9 @@ class UnseenCauses(WorldModel):
         q, whole = reading(codes[0], 2)
         self.mean.copy_(q[whole[:, 0] > 0.5].mean(0))
         self.spread.copy_(q[whole[:, 0] > 0.5].std(0))
-        cut = (code_windows(part, one, CHUNK, STRIDE, least=15) for part, one in zip(splits, codes))
-        yield Lesson(self.loss, *cut, self.budget, "readings")
+        cut = [code_windows(part, one, CHUNK, STRIDE, least=15) for part, one in zip(splits, codes)]
+        yield Lesson(partial(self.loss, past=self.short_past), *cut, self.budget, "readings")
+        if self.past.remembers > 2:
+            fewer = ([part[::EVERY] for part in windows] for windows in cut)
+            yield Lesson(self.loss, *fewer, THEN, "readings, longer remembered")
         yield goes_on_lesson(self, splits, codes)

@@ -29,8 +29,10 @@ def train_all(names=(), workers=None):
     due = [task for task in wanted if recorded.recorded(*task, ladder.fingerprint(*task)) is None]
     with joblib.parallel_config("loky", n_jobs=workers or joblib.cpu_count(), inner_max_num_threads=1):
         _done(_prepare, sorted({seed for _, _, seed in due}), "data and eyes", "seeds")
+        _done(_prepare_gusts, sorted({seed for kind, _, seed in due if kind == "gusty"}), "gusty data", "seeds")
         _done(_measure, due, "ladder", "models")
-    files = set().union(*(ship(name, default_seed()) for name in names or model_names() if name in model_names()))
+    rungs = [*model_names(), *model_names(uncertain=True)]
+    files = set().union(*(ship(name, default_seed()) for name in names or rungs if name in rungs))
     if not names:
         recorded.forget(every, files)
     return len(due)
@@ -60,10 +62,16 @@ def _prepare(seed):
             judging_set.collected(split)
 
 
+def _prepare_gusts(seed):
+    """Collect a seed's data of the gusty world."""
+    _alone()
+    load_episodes("gusty", seed=seed)
+
+
 def _measure(task):
     """Train and judge one model in a process of its own, and write what was found."""
     _alone()
     kind, name, seed = task
-    if kind == "rungs" and seed == default_seed():
+    if kind in ("rungs", "gusty") and seed == default_seed():
         ship(name, seed)
     recorded.put_figures(*task, ladder.measure(*task), ladder.fingerprint(*task))
