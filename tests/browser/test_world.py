@@ -5,6 +5,7 @@ A widget that shows reality beside a dream is only honest if its reality is the 
 """
 
 import base64
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 import torch
 from playwright.sync_api import Error as PageError
 
-from latent_dynamics import cartpole, reader, references
+from latent_dynamics import cartpole, curtain, gusty, reader, references
 from latent_dynamics.showing.page.bundle import bundle, styles
+from latent_dynamics.world.curtain import CURTAIN
+from latent_dynamics.world.gusty import GUSTY
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.rendering import draw
 from latent_dynamics.world.worlds import CARTPOLE
@@ -109,8 +112,51 @@ def test_another_gravity_and_a_hidden_wind_move_the_world_as_they_should(page):
     assert np.abs(calm - moved[:, :4])[:, 1].min() > 1e-6, "where the state has no wind there is none"
 
 
+def test_gusts_begin_blow_and_end_as_in_the_package(page):
+    """The same chances, drawn here, for both: some gusts begin, some go on, and without chance none begins."""
+    rng = np.random.default_rng(0)
+    left = rng.integers(0, 3, 400)
+    air = np.column_stack([rng.choice([-10.0, 0.0, 10.0], 400), left])
+    chances = torch.rand(2, 400, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    chances[0, ::4] *= gusty.GUST_CHANCE  # in a quarter of the states one is due
+    rows = np.column_stack([random_states(400, 2, 0.2), air, np.arange(400) % 2, chances.T.numpy()])
+    states, actions = torch.from_numpy(rows[:, :6]), torch.from_numpy(rows[:, 6]).long()
+    call = "(row) => makeWorld({ gusts: true }).step(row.subarray(0, 6), row[6], %s)"
+    drawn = each(page, call % "((given) => () => given.shift())([row[7], row[8]])", rows, np.float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gusty.torch, "rand", lambda *size, **_: chances)
+        expected = gusty.step(states, actions, torch.Generator()).numpy()
+    assert np.abs(drawn - expected).max() <= 1e-14
+    began = (expected[:, 5] == gusty.GUST_STEPS - 1) & (left == 0)
+    assert 30 < began.sum() < 70 and (expected[began, 4] > 0).any() and (expected[began, 4] < 0).any()
+    calm = each(page, call % "null", rows, np.float64)
+    assert np.abs(calm - gusty.step(states, actions).numpy()).max() <= 1e-14
+
+
+def test_the_cloth_hides_the_same_pixels_and_is_read_as_in_the_package(page):
+    there = f"makeWorld({json.dumps(CURTAIN.page)})"
+    x, theta = np.meshgrid(np.linspace(-1.2, 1.2, 49), np.linspace(-0.2, 0.2, 5))
+    states = np.column_stack([x.ravel(), 0 * x.ravel(), theta.ravel(), 0 * x.ravel(), 0 * x.ravel(), 0 * x.ravel()])
+    frames = each(page, f"{there}.draw", states, np.uint8).reshape(-1, 32, 100)
+    assert np.array_equal(frames, CURTAIN.draw(states, workers=1))
+    bare = GUSTY.draw(states, workers=1)
+    shown = from_bytes(np.concatenate([frames, bare]))
+    expected = curtain.read_behind(shown)
+    limits = json.dumps({name: list(pair) for name, pair in reader.limits().items()})
+    call = f"""(frame) => {{
+        const seen = {there}.read(frame, {limits});
+        return Float64Array.of(seen.x, seen.theta, seen.valid ? 1 : 0, seen.hidden ? 1 : 0);
+    }}"""
+    found = each(page, call, shown.reshape(len(shown), -1), np.float64)
+    valid = expected.valid.numpy()
+    assert np.array_equal(found[:, 2] == 1, valid) and np.array_equal(found[:, 3] == 1, expected.hidden.numpy())
+    for column, of in enumerate((expected.x, expected.theta)):
+        assert np.abs(found[valid, column] - of.numpy()[valid]).max() < 1e-6
+    assert 0.2 < expected.hidden[: len(frames)].double().mean() < 0.8 and not expected.hidden[len(frames) :].any()
+
+
 def test_a_setting_that_the_page_does_not_know_is_refused(page):
-    with pytest.raises(PageError, match='no setting "friction"; it has gravity and wind'):
+    with pytest.raises(PageError, match='no setting "friction"; it has gravity, wind, gusts and curtain'):
         page.evaluate("() => { makeWorld({ friction: 1 }); }")
 
 

@@ -1,5 +1,6 @@
 // The true CartPole in the page: its physics, its picture as the model gets it, the reader of angles, a drawing of it.
-// Each part does what its namesake in the package does, number for number: cartpole.py, preprocessing.py, reader.py.
+// Each part does what its namesake in the package does, number for number: cartpole.py, gusty.py, curtain.py,
+// preprocessing.py, reader.py.
 
 import { svgElement } from "./common.js";
 import { inDegrees, signed } from "./words.js";
@@ -13,28 +14,41 @@ const POLE_MASS = 0.1;
 const TOTAL_MASS = 1.1;
 const HALF_POLE = 0.5;
 const PIXELS_PER_METRE = 600 / (2 * X_LIMIT);
+const GUST_CHANCE = 0.04; // that one begins, in a calm step
+const GUST_STEPS = 3;
 
 /**
  * A world as a page's widgets use it: CartPole, or what the settings make of it: `gravity` in m/s^2, and `wind`, the place in
- * the state of a force in newtons that is added to every push and seen by nobody. A state is [x, x_dot, theta, theta_dot, ...];
- * what comes behind these four is carried along.
+ * the state of a force in newtons that is added to every push and seen by nobody; `gusts`, whether they blow, and then the state
+ * ends with the gust that blew, in newtons, and the steps for which it goes on; `curtain`, a cloth before the track: from where
+ * to where, in shares of the width, and its gray. A state is [x, x_dot, theta, theta_dot, ...]; what else is behind these four
+ * is carried along.
  */
-export function makeWorld({ gravity = GRAVITY, wind = -1, ...unknown } = {}) {
+export function makeWorld({ gravity = GRAVITY, wind = -1, gusts = false, curtain = null, ...unknown } = {}) {
   const [strange] = Object.keys(unknown);
-  if (strange) throw Error(`the page's world has no setting "${strange}"; it has gravity and wind`);
+  if (strange) throw Error(`the page's world has no setting "${strange}"; it has gravity, wind, gusts and curtain`);
 
-  /** One exact step: action 0 pushes left, 1 right. Returns a new Float64Array. */
-  function step(state, action) {
+  /** The gust of the next step and the steps left after it. Without `chance`, numbers from 0 to 1, none begins. */
+  function blow([, , , , gust, left], chance) {
+    const [begins, side] = chance ? [chance(), chance()] : [1, 1];
+    if (left > 0 || begins >= GUST_CHANCE) return [left > 0 ? gust : 0, Math.max(0, left - 1)];
+    return [side < 0.5 ? -FORCE : FORCE, GUST_STEPS - 1];
+  }
+
+  /** One exact step: action 0 pushes left, 1 right; a gust may begin by `chance`. Returns a new Float64Array. */
+  function step(state, action, chance = null) {
+    const air = gusts ? blow(state, chance) : [state[wind] ?? 0];
     const [x, xDot, theta, thetaDot] = state;
     const cos = Math.cos(theta);
     const sin = Math.sin(theta);
     const pole = POLE_MASS * HALF_POLE;
-    const force = (action === 1 ? FORCE : -FORCE) + (state[wind] ?? 0);
+    const force = (action === 1 ? FORCE : -FORCE) + air[0];
     const push = (force + pole * (thetaDot * thetaDot) * sin) / TOTAL_MASS;
     const thetaAcc = (gravity * sin - cos * push) / (HALF_POLE * (4 / 3 - POLE_MASS * (cos * cos) / TOTAL_MASS));
     const xAcc = push - pole * thetaAcc * cos / TOTAL_MASS;
     const next = Float64Array.from(state);
     next.set([x + TIME_STEP * xDot, xDot + TIME_STEP * xAcc, theta + TIME_STEP * thetaDot, thetaDot + TIME_STEP * thetaAcc]);
+    if (gusts) next.set(air, 4);
     return next;
   }
 
@@ -48,8 +62,8 @@ export function makeWorld({ gravity = GRAVITY, wind = -1, ...unknown } = {}) {
     fallen: ([x, , theta]) => Math.abs(x) > X_LIMIT || Math.abs(theta) > THETA_LIMIT,
     /** The expert: push to the side of theta + 0.5 theta_dot; or of another weight on how fast it turns, in seconds. */
     expert: ([, , theta, thetaDot], weight = 0.5) => (theta + weight * thetaDot > 0 ? 1 : 0),
-    draw: drawFrame,
-    read: readFrame,
+    draw: curtain ? (state) => hide(drawFrame(state), curtain) : drawFrame,
+    read: curtain ? (frame, limits, slack) => readBehind(frame, curtain, limits, slack) : readFrame,
     /** What can be told of a state: a list of words. */
     inWords: ([x, xDot, theta, thetaDot]) => [
       `x ${signed(x, 2)} m`, `moving ${signed(xDot, 2)} m/s`, `pole ${signed(inDegrees(theta), 1)}\u00b0`,
@@ -228,6 +242,30 @@ function readFrame(frame, limits, slack = 1.5) {
       && shown > LEAST_SHOWN,
     error: shown > WHOLE ? limits.error : limits.error_cut,
   };
+}
+
+/** Hangs the cloth before a frame of 3200 bytes. */
+function hide(frame, [left, right, gray]) {
+  for (let row = 0; row < 32; row++) frame.fill(gray, 100 * row + Math.round(100 * left), 100 * row + Math.round(100 * right));
+  return frame;
+}
+
+/**
+ * Reads a frame that a cloth may hide, as `readFrame` does, and says whether it does: `hidden` where there is nothing beside
+ * the cloth, or where what there is reaches to its edge.
+ */
+function readBehind(frame, [left, right, gray], limits, slack) {
+  const [from, to] = [Math.round(100 * left), Math.round(100 * right)];
+  const bare = new Float64Array(frame);
+  const rows = Array.from({ length: 32 }, (_, row) => 100 * row);
+  const hung = rows.every((row) => bare.subarray(row + from, row + to).every((value) => Math.abs(value - gray / 255) < 2 / 255));
+  if (hung) for (const row of rows) bare.fill(1, row + from, row + to);
+  const seen = readFrame(bare, limits, slack);
+  const moving = rows.filter((row) => row < 2400 || (row >= 2900 && row < 3100)); // not the track
+  const none = moving.every((row) => bare.subarray(row, row + 100).every((value) => 1 - value < 0.05));
+  const cut = moving.some((row) => 1 - Math.min(bare[row + from - 1], bare[row + to]) > 0.05);
+  const hidden = hung && (none || cut);
+  return { ...seen, valid: seen.valid && !hidden, hidden };
 }
 
 /** How much ink some rows hold, and the column about which it balances. */
