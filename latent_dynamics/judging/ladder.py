@@ -124,9 +124,10 @@ def asked(kind, name, seed):
 def fingerprint(kind, name, seed):
     """Return all that the figures of a task depend on: settings, data, the model, and the source that measures them."""
     if kind in ("gusty", "known of gusts"):
-        judge = {"source": source_of(measuring_belief, judging_set), "windows": judging_set.key("test", GUSTY)}
-        asked_for = model_key(name, seed=seed, data_seed=seed) if kind == "gusty" else {"model": name}
-        return judge | {"source of the known": source_of(exact_belief, references), "model": asked_for}
+        judge = {"source": source_of(measuring_belief), "windows": judging_set.key("test", GUSTY)}
+        if kind == "gusty":
+            return judge | {"model": model_key(name, seed=seed, data_seed=seed)}
+        return judge | {"source": source_of(exact_belief, references, measuring_belief), "model": name}
     judge = {"source": source_of(measuring), "windows": judging_set.key(judged_on(kind))}
     if kind == "references" or name in REFERENCES:
         last = model_key("position_velocity", default_seed(), data_seed=default_seed())

@@ -38,6 +38,7 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setattr(recorded, "FOLDER", tmp_path / "figures")
     monkeypatch.setattr(training, "_done", lambda work, items, *_: [work(item) for item in items])
     monkeypatch.setattr(training, "_prepare", lambda seed: None)
+    monkeypatch.setattr(training, "_prepare_gusts", lambda seed: None)
     monkeypatch.setattr(ladder, "measure", measure)
     monkeypatch.setattr(training, "ship", ship)
 
@@ -52,6 +53,7 @@ def runs(tmp_path, monkeypatch):
 def test_every_rung_is_trained_on_five_seeds_every_experiment_on_three_and_every_reference_judged_once(runs):
     tasks = runs()
     kinds = {"rungs": artifacts.LADDER, "experiments": ladder.EXPERIMENTS, "combinations": ladder.COMBINATIONS}
+    kinds |= {"gusty": artifacts.UNCERTAIN, "known of gusts": ladder.KNOWN_OF_GUSTS}
     for kind, names in kinds.items():
         seeds = range(FIRST, FIRST + ladder.SEEDS[kind])
         assert [task[1:] for task in tasks if task[0] == kind] == [(name, seed) for seed in seeds for name in names]
@@ -63,7 +65,7 @@ def test_an_interrupted_run_does_only_what_is_left_and_the_weights_of_one_seed_t
     store.ship("old", {}, "safetensors", {"x": np.zeros(1)}, {"seconds": 1.0})
     recorded.put_figures("rungs", "old", 0, {}, {})
     runs()
-    assert {path.name.split(".")[0] for path in store.SHIPPED.glob("*.safetensors")} == set(artifacts.model_names())
+    assert {path.name.split(".")[0] for path in store.SHIPPED.glob("*.safetensors")} == set(artifacts.MODELS)
     assert "old" not in recorded.figures("rungs"), "the old ones are gone"
     recorded.put_figures("rungs", "position_velocity", FIRST, {}, "another fingerprint")
     assert runs() == [("rungs", "position_velocity", FIRST)]
@@ -105,7 +107,7 @@ def test_a_seed_without_a_figure_counts_as_infinite():
 
 def test_settings_of_experiments_and_trials_are_settings_of_their_rungs():
     for kind, name, seed in ladder.tasks():
-        if name not in ladder.REFERENCES:
+        if name not in {*ladder.REFERENCES, *ladder.KNOWN_OF_GUSTS}:
             (rung,), settings = ladder.asked(kind, name, seed)
             key = artifacts.model_key(rung, **settings)
             assert key["seed"] == key["data"]["seed"] == seed, "a seed draws its data too"

@@ -314,7 +314,7 @@ def test_shipped_figures_have_what_chapters_quote(as_shipped):
 
 def test_nothing_is_shipped_but_rungs_their_one_pair_of_eyes_and_figures():
     names = {path.name.split("-")[0] for path in store.files(SHIPPED)}
-    assert names == {"autoencoder", "balance_eyes", *artifacts.model_names()}
+    assert names == {"autoencoder", "balance_eyes", *artifacts.MODELS}
     assert len(list(SHIPPED.iterdir())) == len(names) + 1, "and the folder of figures"
 
 
