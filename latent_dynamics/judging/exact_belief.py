@@ -115,7 +115,7 @@ class ExactBelief(_TrueUnits):
 class Oracle(_TrueUnits):
     """Nothing is hidden from it: a belief is the world's true state, and futures are the world's own."""
 
-    stochastic = True
+    stochastic = sees_the_truth = True
 
     def imagine(self, belief, actions, samples=None, generator=None):
         count, generator = samples or 64, generator or torch.Generator().manual_seed(0)

@@ -240,3 +240,17 @@ def table():
         f"{name:38}{errors:44}{steps:>11}{doublings:>11}{played:>13}{size:>10}{seconds:>12}"
         for name, errors, steps, doublings, played, size, seconds in rows
     )
+
+
+def table_of_beliefs():
+    """Return as text what beliefs are worth in the gusty world: medians over seeds."""
+    at = (5, 10, 15, 20)
+    rows = ["gusty world: score of the fan (CRPS, degrees) at step; share in the 90 % band; surprise at a gust (AUC)"]
+    rows += [f"{'':38}" + "".join(f"{h:7d}" for h in at) + "   band" + "   AUC"]
+    for name, seeds in beliefs().items():
+        scores = [spread(seeds, lambda one, h=h: one["crps"][h - 1])[0] for h in at]
+        band = spread(seeds, lambda one: one["cover_90"][9])[0]
+        told = [one["surprise"] for one in seeds.values() if one["surprise"] is not None]
+        auc = f"{np.median(told):6.2f}" if told else ""
+        rows.append(f"{name:38}" + "".join(f"{score:7.2f}" for score in scores) + f"{band:7.2f}" + auc)
+    return "\n".join(rows)

@@ -11,8 +11,11 @@ from pathlib import Path
 from .running import ROOT, need, need_clone, run
 
 
-def book(options=None, root=ROOT) -> int:
-    """Build the book, and say where it is and what each chapter cost; non-zero if anything failed."""
+def book(options=None, root=ROOT, executed=None) -> int:
+    """Build the book, and say where it is and what each chapter cost; non-zero if anything failed.
+
+    executed: folder of notebooks that today's source has just executed; all others are executed here, where need be.
+    """
     need_clone(root)
     need("jupyter-book", "1.")
     need("jupyter-cache")
@@ -22,7 +25,8 @@ def book(options=None, root=ROOT) -> int:
     stamp.write(state="building")
     code = 1
     try:
-        run(["-P", str(Path(__file__).with_name("executing.py")), str(root)], root, threads=1)
+        given = [str(executed)] if executed else []
+        run(["-P", str(Path(__file__).with_name("executing.py")), str(root), *given], root, threads=1)
         build = "from jupyter_book.cli.main import main; main()"  # it cannot be started with -m
         code = run(["-c", build, "build", str(root), "-W", "-n", "--keep-going"], root)
     finally:

@@ -55,7 +55,7 @@ def ladder(options) -> int:
     """Print the ladder: errors under interventions, survival, a controller's return, and what each rung costs."""
     from ..judging import ladder
 
-    print(ladder.table())
+    print(ladder.table(), ladder.table_of_beliefs(), sep="\n\n")
     stale = ladder.stale()
     if stale:
         print("\n".join(["", *stale, "The table is not of today's source, settings and data: run `make train`."]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 
 from .browser import NoBrowser, chromium
@@ -9,6 +10,7 @@ from .building import book
 from .running import ROOT, need, need_clone, run
 
 TIMES = "_build/.test_times.json"  # what each step took, when the tests last ran
+EXECUTED = "_build/executed"  # the notebooks as nbval has run them, from which the book takes their outputs
 
 
 def test(options=None, root=ROOT, long=False) -> int:
@@ -16,7 +18,8 @@ def test(options=None, root=ROOT, long=False) -> int:
     need_clone(root)
     for package in ("ruff", "pytest", "nbval", "playwright"):
         need(package)
-    results = {}
+    results, executed = {}, root / EXECUTED
+    shutil.rmtree(executed, ignore_errors=True)
     for name, command in steps(long).items():
         print(f"\n=== {name} ===", flush=True)
         begun, why_not = time.monotonic(), cannot(name, results)
@@ -24,7 +27,10 @@ def test(options=None, root=ROOT, long=False) -> int:
             print(f"Not run: {why_not}")
             results[name] = ("FAILED" if os.environ.get("CI") or "book" in why_not else "skipped"), 0.0, why_not
             continue
-        code = book(root=root) if command is None else run(command, root, threads=1 if "-n" in command else None)
+        if command is None:
+            code = book(root=root, executed=executed)
+        else:
+            code = run(command, root, threads=1 if "-n" in command else None)
         results[name] = ("FAILED" if code else "ok"), time.monotonic() - begun, ""
     print("\n=== summary ===")
     for name, (result, seconds, why_not) in results.items():
@@ -43,17 +49,19 @@ def test_all(options) -> int:
 def steps(long=False):
     """Return what `test` runs, {name: arguments of this Python}: cheap steps first, the book before what reads it.
 
-    Two tests run at a time, on a core each; what measures speed runs alone, last. None stands for building the book.
+    Two tests run at a time, on a core each; what measures speed runs alone, last. None stands for building the book, of
+    the outputs that the notebooks had when they were tested.
     """
     pytest = ["-m", "pytest"]
     two = [*pytest, "-n", "2", "--dist", "loadgroup"]
     nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "book"]
+    kept = ["-p", "latent_dynamics.workshop.keeping_outputs", "--keep-outputs", EXECUTED]
     found = {
         "lint": ["-m", "ruff", "check", "."],
         "unit": [*two, "tests", "--ignore=tests/browser", "-m", "not claims and not long and not timed"],
+        "notebooks": [*pytest, "-n", "2", "--dist", "loadfile", *kept, *nbval],  # each from top to bottom
         "book": None,
         "claims": [*pytest, "-n", "2", "--dist", "loadfile", "tests/claims", "tests/book", "-m", "claims and not long"],
-        "notebooks": [*pytest, "-n", "2", "--dist", "loadfile", *nbval],  # each from top to bottom
         "browser": [*two, "tests/browser", "-m", "not long and not timed"],
         "timed": [*pytest, "tests", "-m", "timed"],
     }
