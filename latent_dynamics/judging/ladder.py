@@ -24,7 +24,7 @@ from . import drift, exact_belief, judging_set, measuring, measuring_belief, ref
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {
     "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known of gusts": 1,
-    "gusty": 2,
+    "gusty": 1,
 }  # fmt: skip
 GAMES = 100  # that a controller on a rung's belief plays
 HORIZONS = (1, 3, 5, 10, 20)  # steps dreamt in training, chapter 8

@@ -134,7 +134,7 @@ class UnseenCauses(WorldModel):
         """Move every history by a step, and merge those that now share their recent past."""
         past = past or self.past
         moved, slope = self.move(mean, action)
-        cov = slope @ cov @ slope.mT + torch.diag(positive(self.move_noise, 1e-4).square())
+        cov = slope @ cov @ slope.mT + torch.diag(positive(self.move_noise).square())
         each = weight[:, past.parents] + self.chances()[past.old, past.new[:, None]]  # (B, M, 3)
         weight = each.logsumexp(-1)
         share = (each - weight[..., None]).exp()
@@ -150,7 +150,7 @@ class UnseenCauses(WorldModel):
         noise = positive(self.read_noise).square()
         expected = cov[..., :2, :2] + torch.diag(noise)
         a, b, d = expected[..., 0, 0], expected[..., 0, 1], expected[..., 1, 1]
-        volume = a * d - b * b
+        volume = (a * d - b * b).clamp(min=1e-12)
         inverse = torch.stack([d, -b, -b, a], -1).unflatten(-1, (2, 2)) / volume[..., None, None]
         miss, whole = seen[:, None, :2] - mean[..., :2], seen[:, None, 2:]
         gain = cov[..., :, :2] @ inverse  # (B, M, 4, 2)
@@ -188,7 +188,8 @@ class UnseenCauses(WorldModel):
     def observed(self, code):
         """Return codes (..., C) in units of the readings' spread: (..., 3)."""
         q, whole = reading(code, 2)
-        return torch.cat([(q - self.mean) / self.spread, whole], -1)
+        told = torch.where(whole > 0.5, (q - self.mean) / self.spread, 0.0)  # what hides something may read as anything
+        return torch.cat([told, whole], -1)
 
     def pack(self, weight, mean, cov):
         """Lay a filter out as a belief: (B, D)."""
@@ -219,7 +220,7 @@ class UnseenCauses(WorldModel):
             return super().imagine(belief, actions)
         check_samples(samples)
         which, s = self.scatter(*(part.repeat_interleave(samples, 0) for part in self.unpack(belief)), generator)
-        states, chances, noise = [], self.chances().exp(), positive(self.move_noise, 1e-4)
+        states, chances, noise = [], self.chances().exp(), positive(self.move_noise)
         for action in actions.repeat_interleave(samples, 0).unbind(1):
             cause = torch.multinomial(chances[self.past.new[which]], 1, generator=generator)[:, 0]
             which = self.past.then[which, cause]

@@ -55,9 +55,11 @@ def test_the_rung_that_looks_for_unseen_causes_is_nearly_as_good_as_the_exact_be
 
 
 @pytest.mark.recorded
-def test_generic_latents_are_behind_it_and_ahead_of_physics_that_knows_of_no_gusts(found):
-    for name in ("state_space", "rssm"):
-        assert score(found, "unseen_causes", 10) < score(found, name, 10) < score(found, "exact physics, no gusts", 10)
+def test_generic_latents_are_behind_it_and_a_memory_helps_them(found):
+    for step in (5, 10, 15):
+        alone, memory = (score(found, name, step) for name in ("state_space", "rssm"))
+        assert score(found, "unseen_causes", step) < 0.8 * memory < 0.8 * alone
+        assert alone < 0.8 * score(found, "repeat the last frame", step)  # the control
 
 
 @pytest.mark.recorded
@@ -65,7 +67,7 @@ def test_a_gust_is_noticed(found):
     exact = found["exact belief"][0]["surprise"]
     assert exact > 0.8
     for name in ld.artifacts.UNCERTAIN:
-        assert ladder.spread(found[name], lambda one: one["surprise"])[0] > 0.5 + 0.5 * (exact - 0.5)
+        assert ladder.spread(found[name], lambda one: one["surprise"])[0] > 0.5 + 0.4 * (exact - 0.5)
 
 
 def test_what_it_found_out_about_gusts_is_what_is_true_of_them(shipped):

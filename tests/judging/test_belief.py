@@ -105,7 +105,7 @@ def test_what_is_drawn_and_read_is_what_is_known(futures):
     again = belief.fan(exact, few, samples=6)
     assert torch.equal(read.nan_to_num(99), again.nan_to_num(99))
     told, drawn = belief.fan(Oracle(GUSTY), few, samples=6), fans_of(Oracle(GUSTY), few, few.start)
-    assert belief.crps(told, few.theta).mean(0)[4] < belief.crps(read, few.theta).mean(0)[4]
+    assert told[..., 0].std(1).max() < 1e-6 < read[..., 0].std(1).min(), "what is known has no spread yet"
     assert (told[..., 0].mean(1) - drawn[..., 0].mean(1)).abs().max() < 1
     still = belief.fan(references.RepeatLastFrame(), few, samples=3)
     assert torch.equal(still[:, 0].nan_to_num(99), still[:, 2].nan_to_num(99))

@@ -100,7 +100,8 @@ def test_a_change_of_source_makes_anew_whatever_rests_on_it(before, edit, name):
 
 def rung_of(figures):
     """The rung that figures are of, or that an experiment varies."""
-    kind, name = figures.removeprefix("figures of ").split(" ", 1)
+    kind = next(kind for kind in ladder.SEEDS if figures.startswith(f"figures of {kind} "))
+    name = figures.removeprefix(f"figures of {kind} ")
     return ladder.asked(kind, name, 0)[0][0]
 
 

@@ -1,7 +1,10 @@
 """`python -m latent_dynamics book` on a book of one chapter: what it redoes, what it notices, how it fails."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -50,9 +53,23 @@ def keep(value):
     store.kept("model", {"seed": 1}, lambda: ({"x": np.array(value)}, {}), "npz")
 
 
+def run_by_nbval(root):
+    """Run the chapter as `test` does, by nbval, and keep what it said; returns the folder of executed notebooks."""
+    kept = ["-p", "latent_dynamics.workshop.keeping_outputs", "--keep-outputs", str(root / "executed")]
+    nbval = ["-P", "-m", "pytest", "-q", *kept, "--nbval-lax", "--nbval-current-env"]
+    nbval += ["-p", "no:cacheprovider", "chapter.ipynb"]
+    subprocess.run([sys.executable, *nbval], cwd=root, env=os.environ | {"PYTHONPATH": str(running.ROOT)})
+    return root / "executed"
+
+
 def test_only_what_changed_is_redone(small_book, capfd):
     keep(1.0)
-    assert building.book(root=small_book) == 0
+    write_chapter(small_book, "print(21 * 2)")
+    executed = run_by_nbval(small_book)
+    assert executions(small_book) == 1
+    assert building.book(root=small_book, executed=executed) == 0
+    assert executions(small_book) == 1, "what nbval has run is not run again"
+    assert "<span></span>42" in (small_book / "_build" / "html" / "chapter.html").read_text()
     out = capfd.readouterr().out
     assert (small_book / "_build" / "html" / "index.html").as_uri() in out and " s  chapter\n" in out
     keep(1.0)
@@ -73,6 +90,7 @@ def test_only_what_changed_is_redone(small_book, capfd):
 
 def test_a_failing_chapter_fails_the_build_until_it_is_mended(small_book, capfd):
     write_chapter(small_book, "1 / 0")
+    assert not run_by_nbval(small_book).exists(), "what failed leaves nothing"
     for _ in range(2):  # Sphinx alone forgets a page's failure once it has read it
         assert building.book(root=small_book) != 0
         out = capfd.readouterr().out
