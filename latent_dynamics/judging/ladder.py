@@ -23,7 +23,7 @@ from . import drift, exact_belief, judging_set, measuring, measuring_belief, ref
 
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {
-    "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known of gusts": 1,
+    "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known_of_gusts": 1,
     "gusty": 1,
 }  # fmt: skip
 GAMES = 100  # that a controller on a rung's belief plays
@@ -99,7 +99,7 @@ def tasks():
     """Return what is trained and judged, as (kind, name, seed): references first, they show soonest what is wrong."""
     first = default_seed()
     names = {"references": REFERENCES, "rungs": LADDER, "closest": (*LADDER, "exact physics")} | _settings()
-    names |= {"known of gusts": KNOWN_OF_GUSTS, "gusty": UNCERTAIN}
+    names |= {"known_of_gusts": KNOWN_OF_GUSTS, "gusty": UNCERTAIN}
     return [
         (kind, name, seed) for kind in SEEDS for seed in range(first, first + SEEDS[kind]) for name in names[kind]
     ]
@@ -123,7 +123,7 @@ def asked(kind, name, seed):
 
 def fingerprint(kind, name, seed):
     """Return all that the figures of a task depend on: settings, data, the model, and the source that measures them."""
-    if kind in ("gusty", "known of gusts"):
+    if kind in ("gusty", "known_of_gusts"):
         judge = {"source": source_of(measuring_belief), "windows": judging_set.key("test", GUSTY)}
         if kind == "gusty":
             return judge | {"model": model_key(name, seed=seed, data_seed=seed)}
@@ -145,7 +145,7 @@ def judged_on(kind):
 
 def measure(kind, name, seed):
     """Train, if need be, and judge what a task names; returns its figures."""
-    if kind in ("gusty", "known of gusts"):
+    if kind in ("gusty", "known_of_gusts"):
         known = KNOWN_OF_GUSTS.get(name)
         model = known() if known else load_model(name, seed=seed, data_seed=seed, shipped=False)
         return measuring_belief.measured(model, judging_set.futures(), judging_set.collected("test", GUSTY))
@@ -200,7 +200,7 @@ def figures():
 def beliefs():
     """Return what was measured in the gusty world: {name: {seed: figures}}, of `measuring_belief.measured`."""
     found = recorded.figures()
-    return {name: found["known of gusts"][name] for name in KNOWN_OF_GUSTS} | {
+    return {name: found["known_of_gusts"][name] for name in KNOWN_OF_GUSTS} | {
         name: found["gusty"][name] for name in UNCERTAIN
     }
 
