@@ -17,7 +17,7 @@ help: ## list these targets
 book: $(READY) ## execute every chapter, build the book, print its address
 	$(PY) -m latent_dynamics book
 
-test: $(READY) ## lint, unit tests, book, claims, notebooks, browser
+test: $(READY) ## lint, unit tests, notebooks, book, claims, browser
 	$(PY) -m latent_dynamics test
 
 test-all: $(READY) ## the same, and the long tests
