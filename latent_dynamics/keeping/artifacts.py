@@ -9,6 +9,7 @@ import difflib
 import hashlib
 import inspect
 import os
+from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
@@ -50,7 +51,7 @@ LADDER = {  # simplest rung first
     "position_velocity": PositionVelocity,
 }
 UNCERTAIN = {"state_space": StateSpace, "rssm": RSSM, "unseen_causes": UnseenCauses}  # rungs whose future is a fan
-MODELS = LADDER | UNCERTAIN
+MODELS = ChainMap(LADDER, UNCERTAIN)
 
 
 @dataclass(frozen=True)

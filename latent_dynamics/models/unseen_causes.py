@@ -26,6 +26,7 @@ CHUNK, STRIDE = 35, 4  # steps of a training sequence, and between the starts of
 FIRST = Budget(epochs=9, batch_size=256, learning_rate=1e-2, clip=10.0)
 THEN = Budget(epochs=2, batch_size=48, learning_rate=1e-2, clip=10.0)
 EVERY = 3  # of the sequences, for the second lesson
+HARDLY = -16.0  # logarithm of a weight below which a history can hardly be
 
 
 class Past(nn.Module):
@@ -160,7 +161,15 @@ class UnseenCauses(WorldModel):
         likelihood = after.logsumexp(1)
         mean = mean + whole * (gain @ miss[..., None])[..., 0]
         cov = cov - whole[..., None] * (gain @ cov[..., :2, :])
-        return after - likelihood[:, None], mean, (cov + cov.mT) / 2, likelihood
+        return *self.tidied(after - likelihood[:, None], mean, (cov + cov.mT) / 2), likelihood
+
+    @staticmethod
+    def tidied(weight, mean, cov):
+        """Let histories that can hardly be take over what the likeliest one believes: rounding would pile up there."""
+        best, lost = weight.argmax(1), (weight < HARDLY)[..., None]
+        rows = torch.arange(len(weight))
+        mean = torch.where(lost, mean[rows, best][:, None], mean)
+        return weight, mean, torch.where(lost[..., None], cov[rows, best][:, None], cov)
 
     def started(self, seen, past=None):
         """Return the filter after a first reading (B, 3): at any speed, in whatever air."""
