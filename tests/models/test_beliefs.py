@@ -1,5 +1,7 @@
 """The rungs that can doubt: what the interface promises of them, and that learning them is safe."""
 
+import math
+
 import pytest
 import torch
 
@@ -173,3 +175,20 @@ def test_the_mechanics_derivative_is_that_of_the_mechanics():
 
 def test_rungs_that_doubt_are_taught_in_the_gusty_world():
     assert {usual_data(name) for name in UNCERTAIN} == {"gusty"} and usual_data("recurrent") == "mixed"
+
+
+def test_a_filter_stays_well_for_as_long_as_an_episode_may_last():
+    """Rounding once piled up in histories that can hardly be, until they were no numbers any more."""
+    with seeded(0):
+        model = models.UnseenCauses().eval().requires_grad_(False)
+        model.read_noise.fill_(-5.5)
+        model.linear.weight[:, 1] = 0.02
+    g = torch.Generator().manual_seed(0)
+    belief = model.begin(torch.tensor([[0.0, 0.0, 1.0]]))
+    for t in range(500):
+        code = torch.tensor([[math.sin(t / 40), math.cos(t / 25), float(t % 90 > 20)]])  # hidden for long, now and then
+        code[:, :2] += 0.01 * torch.randn(1, 2, generator=g)
+        belief = model.update(belief, torch.randint(0, 2, (1,), generator=g), code)
+        assert belief.isfinite().all(), t
+    weight, mean, cov = model.unpack(belief)
+    assert mean.abs().max() < 1e3 and (torch.linalg.eigvalsh(cov.double()) > -1e-4).all()
