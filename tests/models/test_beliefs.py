@@ -11,6 +11,7 @@ from latent_dynamics.models.eyes import BalanceEyes
 from latent_dynamics.models.gaussian import Gaussian
 from latent_dynamics.models.sequential import Corrector
 from latent_dynamics.models.training import Budget, seeded, train
+from latent_dynamics.models.unseen_causes import HARDLY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 KINDS = list(UNCERTAIN.values())
@@ -191,4 +192,6 @@ def test_a_filter_stays_well_for_as_long_as_an_episode_may_last():
         belief = model.update(belief, torch.randint(0, 2, (1,), generator=g), code)
         assert belief.isfinite().all(), t
     weight, mean, cov = model.unpack(belief)
+    lost, best = weight[0] < HARDLY, weight[0].argmax()
+    assert lost.any() and (mean[0, lost] == mean[0, best]).all() and (cov[0, lost] == cov[0, best]).all()
     assert mean.abs().max() < 1e3 and (torch.linalg.eigvalsh(cov.double()) > -1e-4).all()
