@@ -29,7 +29,6 @@ from ..models import (
     Recurrent,
     StateSpace,
     TwoFrame,
-    UnseenCauses,
 )
 from ..models.teaching import teach, teach_autoencoder
 from ..models.training import Budget, seeded
@@ -50,7 +49,7 @@ LADDER = {  # simplest rung first
     "recurrent": Recurrent,
     "position_velocity": PositionVelocity,
 }
-UNCERTAIN = {"state_space": StateSpace, "rssm": RSSM, "unseen_causes": UnseenCauses}  # rungs whose future is a fan
+UNCERTAIN = {"state_space": StateSpace, "rssm": RSSM}  # rungs whose future is a fan
 MODELS = ChainMap(LADDER, UNCERTAIN)
 
 

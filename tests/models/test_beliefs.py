@@ -14,7 +14,7 @@ from latent_dynamics.models.training import Budget, seeded, train
 from latent_dynamics.models.unseen_causes import HARDLY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-KINDS = list(UNCERTAIN.values())
+KINDS = [*UNCERTAIN.values(), models.UnseenCauses]
 
 
 @pytest.fixture(scope="module")
