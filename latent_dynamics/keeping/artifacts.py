@@ -50,7 +50,7 @@ LADDER = {  # simplest rung first
     "position_velocity": PositionVelocity,
 }
 UNCERTAIN = {"state_space": StateSpace, "rssm": RSSM}  # rungs whose future is a fan
-MODELS = ChainMap(LADDER, UNCERTAIN)
+MODELS = ChainMap(UNCERTAIN, LADDER)  # in the order of the ladder: what stands last comes first
 
 
 @dataclass(frozen=True)
