@@ -152,7 +152,7 @@ def run_tests(monkeypatch, tmp_path, failing):
     monkeypatch.setattr(testing, "book", lambda **_: int(failing == "book "))
     monkeypatch.setattr(testing, "run", run)
     monkeypatch.setattr(testing, "TIMES", tmp_path / "times.json")
-    monkeypatch.setattr(testing, "EXECUTED", tmp_path / "executed")
+    monkeypatch.setattr(testing, "EXECUTED", str(tmp_path / "executed"))
     return command.main(["test-all"]), ran
 
 
