@@ -11,7 +11,7 @@ import torch
 
 from ..data.collection import collect
 from ..data.episodes import Episodes
-from ..keeping import store
+from ..keeping import artifacts, store
 from ..keeping.fingerprint import source_of
 from ..world.gusty import GUSTY
 from ..world.worlds import CARTPOLE
@@ -28,10 +28,7 @@ STRIDE = 30  # steps between the starts of two windows of an episode
 def key(split, world=CARTPOLE):
     """Return all that a judging set depends on: a JSON-able dict."""
     drawn = {"policy": "mixed", "episodes": EPISODES[split], "seed": SEEDS[split], "stride": STRIDE}
-    if world is not CARTPOLE:  # which `collect` plays unless it is told another
-        made_of = world.reset, world.step, world.fallen, world.draw, world.expert
-        drawn |= {"world": world.name, "world's source": source_of(*made_of)}
-    return drawn | {"source": source_of(collect)}
+    return drawn | artifacts.world_key(world) | {"source": source_of(collect)}
 
 
 def collected(split, world=CARTPOLE):

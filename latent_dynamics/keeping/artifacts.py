@@ -109,12 +109,17 @@ def usual_data(name):
 # Data
 
 
+def world_key(world):
+    """Return what episodes depend on that are played in a world other than CartPole, which `collect` plays anyway."""
+    made_of = world.reset, world.step, world.fallen, world.draw, world.expert
+    return {} if world is CARTPOLE else {"world": world.name, "world's source": source_of(*made_of)}
+
+
 def _episodes_key(name, seed):
     asked, seed = DATA_SETS[name], default_seed() if seed is None else seed
     made_by = {"splits": dict(SPLITS), "source": source_of(collect)}
-    if asked.world is not CARTPOLE:  # which `collect` plays unless it is told another
-        made_of = asked.world.reset, asked.world.step, asked.world.fallen, asked.world.draw, asked.world.expert
-        made_by |= {"name": name, "world": asked.world.name, "world's source": source_of(*made_of)}
+    if asked.world is not CARTPOLE:
+        made_by |= {"name": name} | world_key(asked.world)
     return {"policy": asked.policy, "steps": asked.steps, "seed": seed} | made_by
 
 

@@ -16,7 +16,7 @@ from .eyes import make_eyes, reading, seen
 from .gaussian import positive
 from .goes_on import goes_on_lesson, goes_on_net
 from .latent_world import code_windows
-from .sequential import check_samples
+from .sequential import SequentialLatent, check_samples
 from .training import Budget, Lesson
 from .world_model import WorldModel, check_actions, check_horizon
 
@@ -74,7 +74,7 @@ class UnseenCauses(WorldModel):
         self.curve = nn.Sequential(nn.Linear(4 + actions, hidden), nn.Tanh(), nn.Linear(hidden, 2))
         for part in (self.linear.weight, self.curve[2].weight, self.curve[2].bias):
             nn.init.zeros_(part)
-        self.cause = nn.Parameter(torch.tensor([0.05, -0.05]) * SPEED / 10 if causes else torch.zeros(2), causes)
+        self.cause = nn.Parameter(torch.tensor([0.05, -0.05]) if causes else torch.zeros(2), causes)
         self.starts = nn.Parameter(torch.tensor(-3.0), causes)  # logit of the chance that one begins
         self.stays = nn.Parameter(torch.tensor(0.5), causes)  # and that one goes on
         self.read_noise = nn.Parameter(torch.full((2,), -3.5))
@@ -254,15 +254,8 @@ class UnseenCauses(WorldModel):
         _, share, _ = self.filter(frames, actions)[:, 1:].split([2, self.histories, 20 * self.histories], -1)
         return 1 - share[..., 0]  # the first history is the one without
 
-    def decode(self, states):
-        return self.eyes.decode(self.mean + self.spread * states[..., :2])
-
-    def goes_on_logit(self, states):
-        """Return how surely the episode goes on, as a logit: (..., D) -> (...)."""
-        return self.goes_on(states[..., :2])[..., 0]
-
-    def outcome(self, states):
-        return torch.ones(states.shape[:-1]), torch.sigmoid(self.goes_on_logit(states))
+    decode, outcome = SequentialLatent.decode, SequentialLatent.outcome  # of the two numbers in front, as theirs
+    goes_on_logit = SequentialLatent.goes_on_logit
 
     def lessons(self, *splits):
         """Yield what is learned from Episodes for training and for validation: readings, and whether it goes on."""
