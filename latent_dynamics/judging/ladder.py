@@ -24,8 +24,9 @@ from . import drift, exact_belief, judging_set, measuring, measuring_belief, ref
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {
     "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known_of_gusts": 1,
-    "gusty": 1,
+    "gusty": 1, "gusty_experiments": 1,
 }  # fmt: skip
+IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments")  # judged in distribution, in the gusty world
 GAMES = 100  # that a controller on a rung's belief plays
 HORIZONS = (1, 3, 5, 10, 20)  # steps dreamt in training, chapter 8
 NOISES = (0.1, 0.3, 1.0, 3.0)  # noise in training in units of a step's change, chapter 8
@@ -52,6 +53,7 @@ COMBINATIONS = {  # what eyes, memory, structure and filter each buy, what data 
     "position_velocity, linear": ("position_velocity", {"curved": False}),
     "position_velocity, gains of a line": ("position_velocity", {"learn_gains": False}),
 }
+GUSTY_EXPERIMENTS = {}  # varied rungs of the gusty world: name -> (rung, settings), where "data" may name a data set
 SAME = {  # experiments that are rungs
     "two frames, 1 steps": "two_frame", "two frames, 5 steps": "multi_step", "noise 0.3": "noise_robust",
     "memory": "recurrent", "position_velocity": "position_velocity",
@@ -107,7 +109,10 @@ def tasks():
 
 def _settings():
     """{kind: {name: (rung, settings)}} of what varies a rung."""
-    return {"experiments": EXPERIMENTS, "combinations": COMBINATIONS, "trials": trials()}
+    return {
+        "experiments": EXPERIMENTS, "combinations": COMBINATIONS, "trials": trials(),
+        "gusty_experiments": GUSTY_EXPERIMENTS,
+    }  # fmt: skip
 
 
 def trials():
@@ -123,10 +128,11 @@ def asked(kind, name, seed):
 
 def fingerprint(kind, name, seed):
     """Return all that the figures of a task depend on: settings, data, the model, and the source that measures them."""
-    if kind in ("gusty", "known_of_gusts"):
+    if kind in IN_GUSTS:
         judge = {"source": source_of(measuring_belief), "windows": judging_set.key("test", GUSTY)}
-        if kind == "gusty":
-            return judge | {"model": model_key(name, seed=seed, data_seed=seed)}
+        if kind != "known_of_gusts":
+            (rung,), settings = asked(kind, name, seed)
+            return judge | {"model": model_key(rung, **settings)}
         return judge | {"source": source_of(exact_belief, references, measuring_belief), "model": name}
     judge = {"source": source_of(measuring), "windows": judging_set.key(judged_on(kind))}
     if kind == "references" or name in REFERENCES:
@@ -145,9 +151,12 @@ def judged_on(kind):
 
 def measure(kind, name, seed):
     """Train, if need be, and judge what a task names; returns its figures."""
-    if kind in ("gusty", "known_of_gusts"):
-        known = KNOWN_OF_GUSTS.get(name)
-        model = known() if known else load_model(name, seed=seed, data_seed=seed, shipped=False)
+    if kind in IN_GUSTS:
+        if kind == "known_of_gusts":
+            model = KNOWN_OF_GUSTS[name]()
+        else:
+            names, settings = asked(kind, name, seed)
+            model = load_model(*names, shipped=False, **settings)
         return measuring_belief.measured(model, judging_set.futures(), judging_set.collected("test", GUSTY))
     cuts = windows(judged_on(kind))
     if kind == "references":
@@ -203,6 +212,12 @@ def beliefs():
     return {name: found["known_of_gusts"][name] for name in KNOWN_OF_GUSTS} | {
         name: found["gusty"][name] for name in UNCERTAIN
     }
+
+
+def belief_experiments():
+    """Return what was measured of varied rungs in the gusty world: {name: {seed: figures}}, as `beliefs`."""
+    found = recorded.figures("gusty_experiments")
+    return {name: found[name] for name in GUSTY_EXPERIMENTS}
 
 
 def scores(evaluations, protocol="intervened"):

@@ -29,7 +29,7 @@ def train_all(names=(), workers=None):
     due = [task for task in wanted if recorded.recorded(*task, ladder.fingerprint(*task)) is None]
     with joblib.parallel_config("loky", n_jobs=workers or joblib.cpu_count(), inner_max_num_threads=1):
         _done(_prepare, sorted({seed for _, _, seed in due}), "data and eyes", "seeds")
-        _done(_prepare_gusts, sorted({seed for kind, _, seed in due if kind == "gusty"}), "gusty data", "seeds")
+        _done(_prepare_gusts, sorted({seed for kind, _, seed in due if kind in ladder.IN_GUSTS}), "gusty data", "seeds")
         _done(_measure, due, "ladder", "models")
     rungs = [*model_names(), *model_names(uncertain=True)]
     files = set().union(*(ship(name, default_seed()) for name in names or rungs if name in rungs))
