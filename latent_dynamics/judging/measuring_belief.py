@@ -4,24 +4,25 @@ import torch
 
 from ..models.eyes import seen
 from ..models.latent_world import code_windows
+from ..models.sequential import SequentialLatent
 from ..models.training import average, seeded
 from ..world.gusty import GUST_STEPS
 from . import belief
 from .drift import evaluating, plain
+from .latent_use import READ, latent_use
 from .measuring import cost
 
 SAMPLES = 64  # of each window's future
 WATCHED, SETTLED = 30, 10  # steps watched for gusts, and those of them in which a belief settles
 RECENT = 4  # steps that count as just now
-READ = 35  # steps of the windows whose likelihood is measured
 
 
 def measured(model, futures, episodes):
-    """Judge a belief: "crps" (degrees), "cover_50" and "cover_90" (shares) at each step, and "cost".
+    """Judge a belief: "crps" (degrees), "cover_50" and "cover_90" (shares) at each step, "cost", and one fan to show.
 
     futures: belief.Futures; episodes: those that they were cut from, on which are measured "surprise", the area under
-    the curve for "a gust began in the last four steps", and "nats" a step, of what its eyes read. A model without a way
-    to be surprised, or without a likelihood, has None there.
+    the curve for "a gust began in the last four steps", "nats" a step, of what its eyes read, and "latent", how it uses
+    its latent. A model without a way to be surprised, a likelihood or a latent has None there.
     """
     fans = belief.fan(model, futures, SAMPLES)
     found = {"crps": belief.crps(fans, futures.theta)} | {
@@ -29,9 +30,12 @@ def measured(model, futures, episodes):
     }
     by_window = {str(step): plain(found["crps"][:, step - 1].numpy()) for step in belief.STEPS}
     by_window |= {"episode": futures.episode.tolist()}
+    one = int(futures.theta[:, :, 9].std(1).argmax())  # the window whose futures differ most
     return {name: plain(values.nanmean(0).numpy()) for name, values in found.items()} | {
         "surprise": plain(surprised(model, episodes)), "nats": plain(likelihood(model, episodes)),
+        "latent": latent_use(model, episodes) if isinstance(model, SequentialLatent) else None,
         "cost": cost(model) if hasattr(model, "seconds") else None, "windows": by_window,
+        "fan": {"window": one, "theta": plain(fans[one, :24].numpy().round(2))},
     }  # fmt: skip
 
 
@@ -49,9 +53,7 @@ def surprised(model, episodes):
 def just_now(world, states, recent=RECENT):
     """Say after each step whether a gust began in the last `recent` ones: states (B, K + 1, S) -> (B, K) bool."""
     begins = (world.entry(states, "gust") != 0) & (world.entry(states, "left") == GUST_STEPS - 1)
-    return torch.stack(
-        [begins[:, max(1, k - recent + 1) : k + 1].any(1) for k in range(1, states.shape[1])], 1
-    )
+    return torch.stack([begins[:, max(1, k - recent + 1) : k + 1].any(1) for k in range(1, states.shape[1])], 1)
 
 
 @torch.no_grad()
@@ -59,6 +61,8 @@ def likelihood(model, episodes):
     """Return ln p, or its lower bound, of what the eyes read in a step: nats; NaN for a model without."""
     if not getattr(model, "stochastic", False) or not hasattr(model, "loss"):
         return float("nan")
+    if isinstance(model, SequentialLatent):
+        return latent_use(model, episodes)["nats"]
     windows = code_windows(episodes, seen(model.eyes, episodes), READ, stride=READ, least=15)
     with seeded(0), evaluating(model):
         return -float(average(model.loss, windows)["loss"])

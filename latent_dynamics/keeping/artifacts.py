@@ -19,7 +19,9 @@ import torch
 from ..data.collection import collect
 from ..data.episodes import SPLITS, Episodes
 from ..models import (
+    MDNRNN,
     RSSM,
+    VRNN,
     Autoencoder,
     AutoencoderMLP,
     BalanceEyes,
@@ -29,6 +31,7 @@ from ..models import (
     Recurrent,
     StateSpace,
     TwoFrame,
+    UnseenCauses,
 )
 from ..models.teaching import teach, teach_autoencoder
 from ..models.training import Budget, seeded
@@ -49,7 +52,13 @@ LADDER = {  # simplest rung first
     "recurrent": Recurrent,
     "position_velocity": PositionVelocity,
 }
-UNCERTAIN = {"state_space": StateSpace, "rssm": RSSM}  # rungs whose future is a fan
+UNCERTAIN = {  # rungs whose future is a fan
+    "state_space": StateSpace,
+    "vrnn": VRNN,
+    "rssm": RSSM,
+    "mdn_rnn": MDNRNN,
+    "unseen_causes": UnseenCauses,
+}
 MODELS = ChainMap(UNCERTAIN, LADDER)  # in the order of the ladder: what stands last comes first
 
 

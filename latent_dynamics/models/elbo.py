@@ -18,6 +18,7 @@ class Terms(NamedTuple):
     prior: Gaussian  # (B, T, Z): p_t
     posterior: Gaussian  # (B, T, Z): q_t
     latents: torch.Tensor  # (B, T, Z): z_t, drawn from the posterior
+    memories: torch.Tensor  # (B, T, M): m_t
 
     def elbo(self, there, weight=1.0):
         """Return the ELBO of each sequence (B,) in nats; steps where `there` (B, T) is 0 count nothing."""
@@ -45,4 +46,4 @@ def unroll(model, seen, actions, noise):
             memory = model.advance(model.remember(memory, z, seen[:, t]), z, actions[:, t])
     memories, latents = torch.stack(memories, 1), torch.stack(latents, 1)
     p, q = (Gaussian(*(torch.stack(part, 1) for part in zip(*walked))) for walked in (priors, posteriors))
-    return Terms(model.fit(memories, latents, seen), kl(q, p), p, q, latents)
+    return Terms(model.fit(memories, latents, seen), kl(q, p), p, q, latents, memories)

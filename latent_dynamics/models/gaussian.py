@@ -1,4 +1,4 @@
-"""Diagonal Gaussians: the only distributions that the sequential latent variables of this book need."""
+"""Diagonal Gaussians, and how standard normal noise becomes samples of them and of a choice."""
 
 import math
 from typing import NamedTuple
@@ -35,3 +35,9 @@ def kl(q, p):
 def positive(raw, least=LEAST):
     """Turn any number into a standard deviation, at least `least`."""
     return F.softplus(raw) + least
+
+
+def choose(chances, noise):
+    """Return which of K alternatives a standard normal number picks: chances (B, K), noise (B,) -> (B,) int64."""
+    uniform = torch.special.ndtr(noise)[:, None]
+    return (chances.cumsum(1) < uniform * chances.sum(1, keepdim=True)).sum(1).clamp(max=chances.shape[1] - 1)

@@ -12,13 +12,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .eyes import make_eyes, reading, seen
-from .gaussian import positive
-from .goes_on import goes_on_lesson, goes_on_net
-from .latent_world import code_windows
-from .sequential import SequentialLatent, check_samples
+from .gaussian import choose, positive
+from .goes_on import goes_on_lesson
+from .on_readings import OnReadings, sequences
 from .training import Budget, Lesson
-from .world_model import WorldModel, check_actions, check_horizon
 
 SPEED = 10.0  # velocities are kept in tenths of a spread a step, as positions are in spreads
 SIDES = (0.0, -1.0, 1.0)  # no cause, one way, the other
@@ -47,7 +44,7 @@ class Past(nn.Module):
             self.register_buffer(name, torch.tensor(table), persistent=False)
 
 
-class UnseenCauses(WorldModel):
+class UnseenCauses(OnReadings):
     """q' = q + v, v' = v + f(q, v, a) + c u, plus noise; c is 0, -1 or 1 and switches by chance; u is learned.
 
     The likelihood is exact but for two things: an extended Kalman filter takes f as straight, and histories of the
@@ -58,18 +55,15 @@ class UnseenCauses(WorldModel):
     two numbers to draw: D = 2 + 21 M. Imagined samples put all weight on one history and no spread in it.
     """
 
-    stochastic = True
-    needs_eyes = "balance"
+    scatter_noise = step_noise = 5  # which history, and where in it
     budget = FIRST
 
     def __init__(self, remembers=3, hidden=32, causes=True, actions=2):
-        super().__init__()
-        self.eyes, self.actions, self.causes = make_eyes("balance"), actions, causes
+        super().__init__(actions)
+        self.causes = causes
         self.past, self.short_past = Past(remembers), Past(min(2, remembers))
         M = self.histories = self.past.count
         self.state_size = 2 + 21 * M
-        self.register_buffer("mean", torch.zeros(2))
-        self.register_buffer("spread", torch.ones(2))
         self.linear = nn.Linear(4 + actions, 2, bias=False)
         self.curve = nn.Sequential(nn.Linear(4 + actions, hidden), nn.Tanh(), nn.Linear(hidden, 2))
         for part in (self.linear.weight, self.curve[2].weight, self.curve[2].bias):
@@ -79,7 +73,6 @@ class UnseenCauses(WorldModel):
         self.stays = nn.Parameter(torch.tensor(0.5), causes)  # and that one goes on
         self.read_noise = nn.Parameter(torch.full((2,), -3.5))
         self.move_noise = nn.Parameter(torch.full((4,), -5.0))
-        self.goes_on = goes_on_net(2)
 
     # The chances
 
@@ -109,8 +102,7 @@ class UnseenCauses(WorldModel):
 
     def inputs(self, s, action):
         """What the mechanics see: states (B, M, 4), actions (B,) -> (B, M, 4 + actions)."""
-        which = F.one_hot(action, self.actions).to(s.dtype)
-        push = (which[:, 1:] - which[:, :1])[:, None].expand(-1, s.shape[1], -1)
+        push = self.push(action)[:, None].expand(-1, s.shape[1], -1)
         return torch.cat([s, push, 0 * s[..., :1] + 1], -1)
 
     def move(self, s, action):
@@ -147,21 +139,22 @@ class UnseenCauses(WorldModel):
         return weight, mean + past.sides[:, None] * self.effect(), cov
 
     def corrected(self, weight, mean, cov, seen):
-        """Correct every history by a reading (B, 3), as Kalman does it; and ln p of the reading: (B,)."""
-        noise = positive(self.read_noise).square()
-        expected = cov[..., :2, :2] + torch.diag(noise)
-        a, b, d = expected[..., 0, 0], expected[..., 0, 1], expected[..., 1, 1]
-        volume = (a * d - b * b).clamp(min=1e-12)
-        inverse = torch.stack([d, -b, -b, a], -1).unflatten(-1, (2, 2)) / volume[..., None, None]
-        miss, whole = seen[:, None, :2] - mean[..., :2], seen[:, None, 2:]
-        gain = cov[..., :, :2] @ inverse  # (B, M, 4, 2)
-        distance = ((inverse @ miss[..., None])[..., 0] * miss).sum(-1)
-        fit = -(distance + volume.log()) / 2 - math.log(2 * math.pi)
+        """Correct every history by a reading (B, 3), as Kalman does it; and ln p of the reading: (B,).
+
+        One number of the reading after the other, in Joseph's form, which rounding cannot make indefinite.
+        """
+        noise, whole, fit = positive(self.read_noise).square(), seen[:, None, 2:], 0.0
+        for k in range(2):
+            expected = cov[..., k, k] + noise[k]  # (B, M)
+            gain = whole * cov[..., k] / expected[..., None]  # (B, M, 4)
+            miss = seen[:, None, k] - mean[..., k]
+            fit = fit - (miss.square() / expected + (2 * math.pi * expected).log()) / 2
+            mean = mean + gain * miss[..., None]
+            kept = torch.eye(4) - gain[..., None] * torch.eye(4)[k]
+            cov = kept @ cov @ kept.mT + noise[k] * gain[..., None] * gain[..., None, :]
         after = weight + whole[..., 0] * fit
         likelihood = after.logsumexp(1)
-        mean = mean + whole * (gain @ miss[..., None])[..., 0]
-        cov = cov - whole[..., None] * (gain @ cov[..., :2, :])
-        return *self.tidied(after - likelihood[:, None], mean, (cov + cov.mT) / 2), likelihood
+        return *self.tidied(after - likelihood[:, None], mean, cov), likelihood
 
     @staticmethod
     def tidied(weight, mean, cov):
@@ -191,24 +184,19 @@ class UnseenCauses(WorldModel):
 
     # The interface
 
-    def see(self, frames):
-        return self.eyes.see(frames)
-
-    def observed(self, code):
-        """Return codes (..., C) in units of the readings' spread: (..., 3)."""
-        q, whole = reading(code, 2)
-        told = torch.where(whole > 0.5, (q - self.mean) / self.spread, 0.0)  # what hides something may read as anything
-        return torch.cat([told, whole], -1)
-
     def pack(self, weight, mean, cov):
         """Lay a filter out as a belief: (B, D)."""
         share = weight.exp()
         shown = (share[..., None] * mean[..., :2]).sum(1)
         return torch.cat([shown, share, mean.flatten(1), cov.flatten(1)], 1)
 
+    def split(self, belief):
+        """Take a belief apart: what to draw (B, 2), weights (B, M), means (B, 4 M), covariances (B, 16 M)."""
+        return belief.split([2, self.histories, 4 * self.histories, 16 * self.histories], -1)
+
     def unpack(self, belief):
         """Take a belief apart: weights as logarithms, means, covariances."""
-        _, share, mean, cov = belief.split([2, self.histories, 4 * self.histories, 16 * self.histories], -1)
+        _, share, mean, cov = self.split(belief)
         return share.clamp(min=1e-12).log(), mean.unflatten(-1, (-1, 4)), cov.unflatten(-1, (-1, 4, 4))
 
     def begin(self, code):
@@ -221,28 +209,19 @@ class UnseenCauses(WorldModel):
     def step(self, belief, action):
         return self.pack(*self.predicted(*self.unpack(belief), action))
 
-    def imagine(self, belief, actions, samples=None, generator=None):
-        """Return the mean path (B, N, D), or as many sampled futures, (B, samples, N, D), drawn from `generator`."""
-        check_actions(actions, belief.shape[0], among=self.actions)
-        check_horizon(actions)
-        if samples is None:
-            return super().imagine(belief, actions)
-        check_samples(samples)
-        which, s = self.scatter(*(part.repeat_interleave(samples, 0) for part in self.unpack(belief)), generator)
-        states, chances, noise = [], self.chances().exp(), positive(self.move_noise)
-        for action in actions.repeat_interleave(samples, 0).unbind(1):
-            cause = torch.multinomial(chances[self.past.new[which]], 1, generator=generator)[:, 0]
-            which = self.past.then[which, cause]
-            s = self.move(s[:, None], action)[0][:, 0] + self.past.sides[which][:, None] * self.effect()
-            s = s + noise * torch.randn(s.shape, generator=generator)
-            states.append(self.pack_one(which, s))
-        return torch.stack(states, 1).unflatten(0, (-1, samples))
-
-    def scatter(self, weight, mean, cov, generator=None):
-        """Draw from a filter a history, (B,), and a state in it, (B, 4)."""
-        which, rows = torch.multinomial(weight.exp(), 1, generator=generator)[:, 0], torch.arange(len(weight))
+    def scatter(self, belief, noise):
+        weight, mean, cov = self.unpack(belief)
+        which, rows = choose(weight.exp(), noise[:, 0]), torch.arange(len(belief))
         root = torch.linalg.cholesky(cov[rows, which] + 1e-8 * torch.eye(4))
-        return which, mean[rows, which] + (root @ torch.randn(len(rows), 4, 1, generator=generator))[..., 0]
+        return self.pack_one(which, mean[rows, which] + (root @ noise[:, 1:, None])[..., 0])
+
+    def sample_step(self, belief, action, noise):
+        _, share, mean, _ = self.split(belief)
+        which, rows = share.argmax(1), torch.arange(len(belief))
+        cause = choose(self.chances().exp()[self.past.new[which]], noise[:, 0])
+        which, s = self.past.then[which, cause], mean.unflatten(-1, (-1, 4))[rows, which]
+        s = self.move(s[:, None], action)[0][:, 0] + self.past.sides[which][:, None] * self.effect()
+        return self.pack_one(which, s + positive(self.move_noise) * noise[:, 1:])
 
     def pack_one(self, which, s):
         """Lay out as a belief that there is no doubt of a history (B,) and a state (B, 4): (B, D)."""
@@ -251,19 +230,13 @@ class UnseenCauses(WorldModel):
 
     def surprise(self, frames, actions):
         """Return after each step how probable it is that a cause acted in the last `remembers` steps: (B, K)."""
-        _, share, _ = self.filter(frames, actions)[:, 1:].split([2, self.histories, 20 * self.histories], -1)
+        _, share, _, _ = self.split(self.filter(frames, actions)[:, 1:])
         return 1 - share[..., 0]  # the first history is the one without
-
-    decode, outcome = SequentialLatent.decode, SequentialLatent.outcome  # of the two numbers in front, as theirs
-    goes_on_logit = SequentialLatent.goes_on_logit
 
     def lessons(self, *splits):
         """Yield what is learned from Episodes for training and for validation: readings, and whether it goes on."""
-        codes = [seen(self.eyes, part) for part in splits]
-        q, whole = reading(codes[0], 2)
-        self.mean.copy_(q[whole[:, 0] > 0.5].mean(0))
-        self.spread.copy_(q[whole[:, 0] > 0.5].std(0))
-        cut = [code_windows(part, one, CHUNK, STRIDE, least=15) for part, one in zip(splits, codes)]
+        codes = self.looked(splits)
+        cut = sequences(splits, codes, CHUNK, STRIDE, least=15)
         yield Lesson(partial(self.loss, past=self.short_past), *cut, self.budget, "readings")
         if self.past.remembers > 2:
             fewer = ([part[::EVERY] for part in windows] for windows in cut)

@@ -14,7 +14,7 @@ from latent_dynamics.models.training import Budget, seeded, train
 from latent_dynamics.models.unseen_causes import HARDLY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-KINDS = [*UNCERTAIN.values(), models.UnseenCauses]
+KINDS = [*UNCERTAIN.values()]
 
 
 @pytest.fixture(scope="module")
