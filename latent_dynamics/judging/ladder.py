@@ -24,7 +24,7 @@ from . import drift, exact_belief, judging_set, measuring, measuring_belief, ref
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {
     "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known_of_gusts": 1,
-    "gusty": 1, "gusty_experiments": 1,
+    "gusty": 1, "gusty_experiments": 1, "calm": 1,
 }  # fmt: skip
 IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments")  # judged in distribution, in the gusty world
 GAMES = 100  # that a controller on a rung's belief plays
@@ -53,7 +53,24 @@ COMBINATIONS = {  # what eyes, memory, structure and filter each buy, what data 
     "position_velocity, linear": ("position_velocity", {"curved": False}),
     "position_velocity, gains of a line": ("position_velocity", {"learn_gains": False}),
 }
-GUSTY_EXPERIMENTS = {}  # varied rungs of the gusty world: name -> (rung, settings), where "data" may name a data set
+SHORT = {"epochs": 2}  # of experiments that are compared with each other only
+COLLAPSE = {  # what weight of the KL and what sigma do to a latent beside a memory; chapter 12
+    f"weight {weight}, sigma {sigma}": ("vrnn", {"beta": weight, "sigma": sigma} | SHORT)
+    for weight in (0.1, 1.0, 4.0) for sigma in (0.03, 0.1, 0.3)
+}  # fmt: skip
+CURES = {"learned sigma": ("vrnn", SHORT)} | {
+    name: ("vrnn", {"sigma": 0.1} | cure | SHORT)
+    for name, cure in {
+        "KL warm-up": {"warm_up": 0.5},
+        "free bits of each step": {"free_bits": 0.5},
+        "free bits of the average": {"free_bits": 0.5, "free_on_average": True},
+        "KL balancing": {"balance": 0.8},
+        "decoder without memory": {"decoder_remembers": False},
+    }.items()
+}
+GUSTY_EXPERIMENTS = COLLAPSE | CURES | {  # varied rungs of the gusty world; "data" may name another data set
+    "one Gaussian": ("mdn_rnn", {"mixtures": 1}),
+}
 SAME = {  # experiments that are rungs
     "two frames, 1 steps": "two_frame", "two frames, 5 steps": "multi_step", "noise 0.3": "noise_robust",
     "memory": "recurrent", "position_velocity": "position_velocity",
@@ -111,7 +128,7 @@ def _settings():
     """{kind: {name: (rung, settings)}} of what varies a rung."""
     return {
         "experiments": EXPERIMENTS, "combinations": COMBINATIONS, "trials": trials(),
-        "gusty_experiments": GUSTY_EXPERIMENTS,
+        "gusty_experiments": GUSTY_EXPERIMENTS, "calm": {name: (name, {"data": "mixed"}) for name in UNCERTAIN},
     }  # fmt: skip
 
 
@@ -134,7 +151,8 @@ def fingerprint(kind, name, seed):
             (rung,), settings = asked(kind, name, seed)
             return judge | {"model": model_key(rung, **settings)}
         return judge | {"source": source_of(exact_belief, references, measuring_belief), "model": name}
-    judge = {"source": source_of(measuring), "windows": judging_set.key(judged_on(kind))}
+    judged_by = (measuring, measuring_belief) if kind == "calm" else (measuring,)
+    judge = {"source": source_of(*judged_by), "windows": judging_set.key(judged_on(kind))}
     if kind == "references" or name in REFERENCES:
         last = model_key("position_velocity", default_seed(), data_seed=default_seed())
         return judge | {"source": source_of(references, measuring), "data": last["data"]} | (
@@ -170,6 +188,8 @@ def measure(kind, name, seed):
     model = load_model(*names, shipped=False, **settings)
     if kind == "closest":
         return measuring.seen_by_other_eyes(model, cuts)
+    if kind == "calm":
+        return measuring.measured(model, cuts) | measuring_belief.likely(model, judging_set.collected("test"))
     if kind != "rungs":
         return measuring.measured(model, cuts)
     splits = [load_episodes("mixed", split, seed) for split in ("train", "validation")]
@@ -218,6 +238,15 @@ def belief_experiments():
     """Return what was measured of varied rungs in the gusty world: {name: {seed: figures}}, as `beliefs`."""
     found = recorded.figures("gusty_experiments")
     return {name: found[name] for name in GUSTY_EXPERIMENTS}
+
+
+def calm_beliefs():
+    """Return what was measured of rungs that doubt, taught and judged in calm air: {name: {seed: figures}}.
+
+    Figures are those of `drift.evaluate`, with "nats" and "latent" as `measuring_belief.likely` has them.
+    """
+    found = recorded.figures("calm")
+    return {name: found[name] for name in UNCERTAIN}
 
 
 def scores(evaluations, protocol="intervened"):

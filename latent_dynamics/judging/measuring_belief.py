@@ -32,8 +32,7 @@ def measured(model, futures, episodes):
     by_window |= {"episode": futures.episode.tolist()}
     one = int(futures.theta[:, :, 9].std(1).argmax())  # the window whose futures differ most
     return {name: plain(values.nanmean(0).numpy()) for name, values in found.items()} | {
-        "surprise": plain(surprised(model, episodes)), "nats": plain(likelihood(model, episodes)),
-        "latent": latent_use(model, episodes) if isinstance(model, SequentialLatent) else None,
+        "surprise": plain(surprised(model, episodes)), **likely(model, episodes),
         "cost": cost(model) if hasattr(model, "seconds") else None, "windows": by_window,
         "fan": {"window": one, "theta": plain(fans[one, :24].numpy().round(2))},
     }  # fmt: skip
@@ -56,13 +55,16 @@ def just_now(world, states, recent=RECENT):
     return torch.stack([begins[:, max(1, k - recent + 1) : k + 1].any(1) for k in range(1, states.shape[1])], 1)
 
 
-@torch.no_grad()
-def likelihood(model, episodes):
-    """Return ln p, or its lower bound, of what the eyes read in a step: nats; NaN for a model without."""
-    if not getattr(model, "stochastic", False) or not hasattr(model, "loss"):
-        return float("nan")
+def likely(model, episodes):
+    """Measure "nats", ln p or its bound of what a model's eyes read in a step of Episodes, and "latent", how it uses z.
+
+    None for a model without a likelihood, or without a latent.
+    """
     if isinstance(model, SequentialLatent):
-        return latent_use(model, episodes)["nats"]
+        use = latent_use(model, episodes)
+        return {"nats": use["nats"], "latent": use}
+    if not getattr(model, "stochastic", False) or not hasattr(model, "loss"):
+        return {"nats": None, "latent": None}
     windows = code_windows(episodes, seen(model.eyes, episodes), READ, stride=READ, least=15)
-    with seeded(0), evaluating(model):
-        return -float(average(model.loss, windows)["loss"])
+    with torch.no_grad(), seeded(0), evaluating(model):
+        return {"nats": plain(-float(average(model.loss, windows)["loss"])), "latent": None}
