@@ -49,8 +49,24 @@ def crop():
     return widgets.CropExplorer(screens)
 
 
+def collapse():
+    """Models of two weights and three sigmas, the first of which use their latent."""
+    return widgets.Collapse(collapsed(), np.linspace(-1, 1, 4)[:, None] * np.arange(8))
+
+
+def collapsed():
+    """Made-up figures of such models."""
+    return {
+        (weight, sigma): {
+            "latent": {"kl": [0.01, 0.44 - 0.28 * weight, 0.03], "swapped": 0.5, "nats": 2.0}, "crps": [sigma] * 10,
+            "fan": {"theta": (np.linspace(-sigma, sigma, 5)[:, None] * np.arange(8)).tolist()},
+        } for weight in (0.5, 1.5) for sigma in (0.1, 0.2, 0.3)
+    }  # fmt: skip
+
+
 MAKERS = {
     "Choose": lambda: widgets.Choose(**QUESTION, films=np.random.default_rng(0).random((2, 3, 8, 10))),
+    "Collapse": collapse,
     "CropExplorer": crop,
     "Dream": dream,
     "Duel": duel,

@@ -4,6 +4,7 @@ from IPython.display import display
 
 from ..page.page_model import PageModel
 from .choose.choose import Choose
+from .collapse.collapse import Collapse
 from .crop_explorer.crop_explorer import CropExplorer
 from .dream.dream import Dream, opening, recorded_starts
 from .duel.duel import Duel
@@ -14,8 +15,8 @@ from .sketch.sketch import Sketch
 from .what_if.what_if import WhatIf
 
 __all__ = [
-    "Choose", "CropExplorer", "Dream", "Duel", "LadderFigure", "LatentExplorer", "PageModel", "RolloutPlayer",
-    "Sketch", "WhatIf", "ladder_table", "opening", "recorded_starts", "show",
+    "Choose", "Collapse", "CropExplorer", "Dream", "Duel", "LadderFigure", "LatentExplorer", "PageModel",
+    "RolloutPlayer", "Sketch", "WhatIf", "ladder_table", "opening", "recorded_starts", "show",
 ]  # fmt: skip
 
 
