@@ -68,7 +68,11 @@ CURES = {"learned sigma": ("vrnn", SHORT)} | {
         "decoder without memory": {"decoder_remembers": False},
     }.items()
 }
-GUSTY_EXPERIMENTS = COLLAPSE | CURES | {  # varied rungs of the gusty world; "data" may name another data set
+SIZES = {  # how small may a belief be? chapter 13
+    f"memory {memory}, latent {latent}": ("rssm", {"memory": memory, "latent": latent} | SHORT)
+    for memory, latent in ((4, 2), (16, 4), (64, 6))
+}
+GUSTY_EXPERIMENTS = COLLAPSE | CURES | SIZES | {  # varied rungs of the gusty world; "data" may name another data set
     "one Gaussian": ("mdn_rnn", {"mixtures": 1}),
 }
 SAME = {  # experiments that are rungs

@@ -20,9 +20,10 @@ from .training import Budget, Lesson
 SPEED = 10.0  # velocities are kept in tenths of a spread a step, as positions are in spreads
 SIDES = (0.0, -1.0, 1.0)  # no cause, one way, the other
 CHUNK, STRIDE = 35, 4  # steps of a training sequence, and between the starts of two
-FIRST = Budget(epochs=9, batch_size=256, learning_rate=1e-2, clip=10.0)
-THEN = Budget(epochs=2, batch_size=48, learning_rate=1e-2, clip=10.0)
-EVERY = 3  # of the sequences, for the second lesson
+FIRST = Budget(epochs=5, batch_size=256, learning_rate=1e-2, clip=10.0)
+THEN = Budget(epochs=4, batch_size=48, learning_rate=1e-2, clip=10.0)
+EVERY = 2  # of the sequences, for the second lesson
+BEYOND = 5.0  # spreads from the middle: no cart is drawn further out
 HARDLY = -16.0  # logarithm of a weight below which a history can hardly be
 
 
@@ -187,7 +188,7 @@ class UnseenCauses(OnReadings):
     def pack(self, weight, mean, cov):
         """Lay a filter out as a belief: (B, D)."""
         share = weight.exp()
-        shown = (share[..., None] * mean[..., :2]).sum(1)
+        shown = (share[..., None] * mean[..., :2]).sum(1).clamp(-BEYOND, BEYOND)
         return torch.cat([shown, share, mean.flatten(1), cov.flatten(1)], 1)
 
     def split(self, belief):
@@ -226,7 +227,8 @@ class UnseenCauses(OnReadings):
     def pack_one(self, which, s):
         """Lay out as a belief that there is no doubt of a history (B,) and a state (B, 4): (B, D)."""
         share = F.one_hot(which, self.histories).to(s.dtype)
-        return torch.cat([s[:, :2], share, s.repeat(1, self.histories), s.new_zeros(len(s), 16 * self.histories)], 1)
+        shown, certain = s[:, :2].clamp(-BEYOND, BEYOND), s.new_zeros(len(s), 16 * self.histories)
+        return torch.cat([shown, share, s.repeat(1, self.histories), certain], 1)
 
     def surprise(self, frames, actions):
         """Return after each step how probable it is that a cause acted in the last `remembers` steps: (B, K)."""
