@@ -187,3 +187,19 @@ def test_two_models_are_compared_window_by_window(few):
     difference, low, high, p = ladder.compare(physics, photograph, statistics.error_at(5))
     assert low < difference < high < 0 and p < 0.05
     assert ladder.compare(physics, physics, statistics.error_at(5))[0] == 0
+
+
+def test_two_beliefs_are_compared_over_episodes():
+    """Windows of one episode say the same: their number must not make an interval narrow."""
+    rng = np.random.default_rng(0)
+    by_episode = rng.normal(0.3, 1.0, 12)
+
+    def figures(values, copies):
+        windows = {"10": np.repeat(values, copies).tolist(), "episode": np.repeat(np.arange(12), copies).tolist()}
+        return {0: {"windows": windows}}
+
+    found = [ladder.compare_beliefs(figures(by_episode, n), figures(0 * by_episode, n), 10) for n in (1, 50)]
+    np.testing.assert_allclose(*found)
+    middle, low, high = found[0]
+    assert middle == pytest.approx(by_episode.mean()) and low < middle < high
+    assert high - low == pytest.approx(2 * 1.96 * by_episode.std() / np.sqrt(12), rel=0.15)

@@ -39,7 +39,7 @@ class Collapse(BookWidget):
         shown = [[_shown(cells[w, s]) for s in sigmas] for w in weights]
         lengths = {len(line) for row in shown for cell in row for line in cell["fan"]}
         if futures.ndim != 2 or lengths != {futures.shape[1]}:
-            raise ValueError(f"fans of {sorted(lengths)} steps, futures {futures.shape}; expected (F, N), N as in all fans")
+            raise ValueError(f"fans of {sorted(lengths)} steps, futures {futures.shape}; expected (F, N), all of N")
         traits = {
             "title": title, "weights": weights, "sigmas": sigmas, "cells": shown,
             "futures": futures.round(2).tolist(), "weight": weight, "sigma": sigma,
