@@ -34,8 +34,8 @@ def latent_use(model, episodes):
     each = terms.kl[:, 1:], ((q.mean - p.mean) / p.std)[:, 1:].square()
     kl, moved = ((one * there[..., None]).sum((0, 1)) / there.sum() for one in each)
     return {
-        "nats": plain(average(terms.fit[:, 1:], there) - kl.sum()), "kl": plain(kl), "moved": plain(moved.sqrt()),
-        "swapped": plain(average((terms.fit - swapped)[:, 1:], there)), "speed": plain(_speed(q.mean, episodes)),
+        "nats": plain(float(average(terms.fit[:, 1:], there) - kl.sum())), "kl": plain(kl.tolist()), "moved": plain(moved.sqrt().tolist()),
+        "swapped": plain(float(average((terms.fit - swapped)[:, 1:], there))), "speed": plain(_speed(q.mean, episodes)),
     }  # fmt: skip
 
 
