@@ -33,9 +33,10 @@ def latent_use(model, episodes):
     q, p = terms.posterior, terms.prior
     each = terms.kl[:, 1:], ((q.mean - p.mean) / p.std)[:, 1:].square()
     kl, moved = ((one * there[..., None]).sum((0, 1)) / there.sum() for one in each)
+    fit, lost = (float(average(one[:, 1:], there)) for one in (terms.fit, terms.fit - swapped))
     return {
-        "nats": plain(float(average(terms.fit[:, 1:], there) - kl.sum())), "kl": plain(kl.tolist()), "moved": plain(moved.sqrt().tolist()),
-        "swapped": plain(float(average((terms.fit - swapped)[:, 1:], there))), "speed": plain(_speed(q.mean, episodes)),
+        "nats": plain(fit - float(kl.sum())), "kl": plain(kl.tolist()), "moved": plain(moved.sqrt().tolist()),
+        "swapped": plain(lost), "speed": plain(_speed(q.mean, episodes)),
     }  # fmt: skip
 
 
