@@ -1,6 +1,7 @@
 """A world model that travels with the page: its five functions as graphs, its weights in half precision.
 
-A model that doubts brings more: samples of a belief, and its surprise (uncertain.py). Where a model does something that the page's engine cannot do, the kernel computes for it, as long as there is one.
+A model that doubts brings more: samples of its belief, and its surprise (uncertain.py).
+Where a model does something that the page's engine cannot do, the kernel computes for it, as long as there is one.
 """
 
 import copy

@@ -5,6 +5,7 @@
 import { neighbour, pageModel } from "../../page/engine.js";
 import { makeScene, makeWorld, paintGrey } from "../../page/world.js";
 import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, onceFor, oncePerFrame, onResize, onThemeChange, setterOf, slider, statusLine, svgElement, widgetRoot, write } from "../../page/common.js";
+import { holdButton } from "../buttons.js";
 import { besideOf, modelLists, poleOutline } from "../compare.js";
 import { crossesAt, linePath, lineSample, scrubbed } from "../curves.js";
 import { poleInWords } from "../../page/words.js";
@@ -124,20 +125,6 @@ function angleTrace(onscrub) {
 
 const ticksOf = (last) => { const step = last > 120 ? 50 : last > 60 ? 20 : 10; return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step); };
 const trueAngles = (run) => run.truth.slice(0, (run.fell ?? LONGEST) + 1).map((s) => leaning(run, s));
-
-/** A push button that pushes as long as it is held. */
-function holdButton(icon, name, hold) {
-  const { node } = iconButton(icon, name, () => {});
-  node.classList.add("ld-push");
-  node.append(name.split(" ")[1]);
-  const down = (event) => { event.preventDefault(); node.setPointerCapture?.(event.pointerId); hold(true); };
-  for (const event of ["pointerup", "pointercancel", "lostpointercapture"]) node.addEventListener(event, () => hold(false));
-  node.addEventListener("pointerdown", down);
-  node.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); hold(true); } });
-  node.addEventListener("keyup", () => hold(false));
-  node.addEventListener("contextmenu", (event) => event.preventDefault());
-  return node;
-}
 
 const sessions = new Map(); // by widget: two views of one widget show the same try
 

@@ -1,0 +1,28 @@
+"""Chance that comes the same in the package and on every page: numbers are not drawn one after another, but looked up.
+
+The other half is chance.js.
+"""
+
+import numpy as np
+
+
+def uniform(seed, numbers):
+    """Return the numbers of a stream that stand at these places, between 0 and 1: (...) int -> (...) float64.
+
+    A hash: Wellons' lowbias32, twice.
+    """
+    with np.errstate(over="ignore"):
+        x = np.asarray(numbers).astype(np.uint32) * np.uint32(0x9E3779B1)
+        x = x ^ (np.uint32(seed + 1) * np.uint32(0x85EBCA6B))
+        for _ in range(2):
+            x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
+            x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
+            x = x ^ (x >> np.uint32(16))
+    return (x + 0.5) / 2**32
+
+
+def normals(seed, first, *shape):
+    """Return standard normal numbers of a stream, from place `first` on: (*shape) float32 (Box & Muller)."""
+    places = first + np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    size = np.sqrt(-2 * np.log(uniform(seed, 2 * places)))
+    return (size * np.cos(2 * np.pi * uniform(seed, 2 * places + 1))).astype(np.float32)
