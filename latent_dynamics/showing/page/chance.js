@@ -16,3 +16,9 @@ const normalAt = (seed, n) => Math.sqrt(-2 * Math.log(uniform(seed, 2 * n))) * M
 
 /** `count` standard normal numbers of a stream, from the n-th on. */
 export const normals = (seed, n, count) => Float32Array.from({ length: count }, (_, i) => normalAt(seed, n + i));
+
+/** What a world asks when it leaves a step to chance, for one of `count` futures: a function that gives two numbers, one by one. */
+export function diceOf(seed, step, future = 0, count = 1) {
+  let place = 2 * (step * count + future);
+  return () => uniform(seed, place++);
+}

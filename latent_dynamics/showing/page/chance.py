@@ -4,6 +4,9 @@ The other half is chance.js.
 """
 
 import numpy as np
+import torch
+
+from latent_dynamics.world.gusty import GUST_CHANCE, GUST_FORCE, GUST_STEPS
 
 
 def uniform(seed, numbers):
@@ -26,3 +29,27 @@ def normals(seed, first, *shape):
     places = first + np.arange(np.prod(shape, dtype=int)).reshape(shape)
     size = np.sqrt(-2 * np.log(uniform(seed, 2 * places)))
     return (size * np.cos(2 * np.pi * uniform(seed, 2 * places + 1))).astype(np.float32)
+
+
+def dice(seed, step, count=1):
+    """Return the two numbers by which each of `count` futures decides whether a gust begins before a step, and which way:
+    (count,), (count,). The page's worlds draw the same.
+    """
+    places = 2 * (step * count + np.arange(count))
+    return tuple(torch.from_numpy(uniform(seed, places + k)) for k in (0, 1))
+
+
+def blown(world, states, begins, side):
+    """Return states (B, S) in whose next step gusts begin as the gusty world lets them, by these numbers (B,) each.
+
+    A world without gusts is left as it is.
+    """
+    if not {"gust", "left"} <= set(world.state_names):
+        return states
+    new = (world.entry(states, "left") == 0) & (begins < GUST_CHANCE)
+    force = torch.where(side < 0.5, -GUST_FORCE, GUST_FORCE)
+    states = states.clone()
+    for name, value in (("gust", force), ("left", torch.full_like(force, GUST_STEPS))):
+        column = world.state_names.index(name)
+        states[:, column] = torch.where(new, value.to(states.dtype), states[:, column])
+    return states

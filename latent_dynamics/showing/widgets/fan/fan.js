@@ -3,7 +3,7 @@
 
 import { pageModel } from "../../page/engine.js";
 import { makeWorld, paintGrey } from "../../page/world.js";
-import { chooser, element, furnish, iconButton, keepKeys, listen, oncePerFrame, onResize, onThemeChange, restingSentence, setterOf, slider, svgElement, widgetRoot } from "../../page/common.js";
+import { chooser, element, furnish, iconButton, keepKeys, listen, onceFor, oncePerFrame, onResize, onThemeChange, restingSentence, setterOf, slider, svgElement, widgetRoot } from "../../page/common.js";
 import { quantiles } from "../../page/belief.js";
 import { inWords } from "../../page/words.js";
 import { linePath, lineSample, scrubbed } from "../curves.js";
@@ -82,7 +82,8 @@ function fanChart(onscrub) {
       return svgElement("path", { class: kind, d });
     };
     const lines = (fan, kind) => svgElement("path", { class: kind, d: fan.thetas.map((angles) => `M${angles.map((angle, n) => point(n, angle)).join("L")}`).join("") });
-    const middle = (fan, kind) => linePath(steps.map((n) => quantiles(fan.at(n), [0.5])[0]), 0, x, y, { class: kind });
+    const edge = (fan, share, kind) => linePath(steps.map((n) => quantiles(fan.at(n), [share])[0]), 0, x, y, { class: kind });
+    const middle = (fan, kind) => edge(fan, 0.5, kind);
     const rule = (angle) => svgElement("line", { class: "ld-grid", x1: MARGIN.left, x2: right, y1: y(angle), y2: y(angle) });
     const text = (words, at) => svgElement("text", at, words);
     svg.setAttribute("width", String(width));
@@ -94,7 +95,7 @@ function fanChart(onscrub) {
       text("steps after the last picture", { x: right, y: bottom + 30, "text-anchor": "end" }),
       band(dream, 0.05, 0.95, "ld-wide-band"), band(dream, 0.25, 0.75, "ld-half-band"),
       lines(dream, "ld-sampled"), lines(truth, "ld-real"),
-      ...(ghost ? [band(ghost.dream, 0.05, 0.95, "ld-ghost"), middle(ghost.dream, "ld-ghost-middle")] : []),
+      ...(ghost ? [edge(ghost.dream, 0.05, "ld-ghost"), edge(ghost.dream, 0.95, "ld-ghost"), middle(ghost.dream, "ld-ghost-middle")] : []),
       middle(dream, "ld-fan-middle"), marker,
     );
     furnish(marker, { y1: MARGIN.top, y2: bottom }, []);
@@ -140,6 +141,7 @@ async function render({ model, el }) {
   const plan = chooser("Pushes", [...plansNow().map(([words]) => words), "your own"], (i) => i < plansNow().length && set({ pushes: [...plansNow()[i][1]] }));
   const gusts = chooser("Gusts", GUSTS.map(([, words]) => words), (i) => set({ gusts: GUSTS[i][0] }));
   const when = slider("Gust at", (step) => set({ gust_step: step }));
+  const whenBox = element("div", { class: "ld-when" });
   const horizon = slider("Horizon", go);
   const [names, labels] = [model.get("names"), model.get("labels")];
   const which = chooser("Model", names, (m) => set({ model: m }));
@@ -150,13 +152,14 @@ async function render({ model, el }) {
   const root = widgetRoot(model, "ld-fan", "Fan of futures.");
   root.append(
     element("div", { class: "ld-films" }, ...pictures.map((picture) => picture.node)), legend.node, chartBox,
-    element("div", { class: "ld-controls ld-fan-controls" }, horizon.node, switches.node, plan.node, gusts.node, when.node,
+    element("div", { class: "ld-controls ld-fan-controls" }, horizon.node, switches.node, plan.node, gusts.node, whenBox,
       ...(names.length > 1 ? [which.node] : []), ...(labels.length > 1 ? [start.node] : []), element("div", { class: "ld-buttons" }, keep.node, anew.node)),
     sentence.node,
   );
   el.replaceChildren(root);
   keepKeys(root);
 
+  const showWhen = onceFor((nodes) => whenBox.replaceChildren(...nodes));
   let futures;
   let asked = 0;
 
@@ -188,7 +191,7 @@ async function render({ model, el }) {
     chart.move(n);
     horizon.show(n, longest, `step ${n}`);
     when.show(model.get("gust_step"), longest, `step ${model.get("gust_step")}`);
-    when.node.hidden = !["left", "right"].includes(model.get("gusts"));
+    showWhen(["left", "right"].includes(model.get("gusts")) ? [when.node] : [], model.get("gusts"));
     switches.show(model.get("pushes"), n);
     const own = plansNow().findIndex(([, pushes]) => pushes.join() === model.get("pushes").join());
     plan.show(own < 0 ? plansNow().length : own);

@@ -10,13 +10,13 @@ import torch
 import traitlets as t
 
 from latent_dynamics.judging.belief import coverage, crps, held
-from latent_dynamics.world.gusty import GUST_CHANCE, GUST_FORCE, GUST_STEPS, GUSTY
+from latent_dynamics.world.gusty import GUST_STEPS, GUSTY
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees
 
 from ...page.base import BookWidget, unnoticed
 from ...page.bundle import bundle, styles
-from ...page.chance import normals, uniform
+from ...page.chance import blown, dice, normals, uniform
 from ...page.page_model import PageModel, rounded
 from ...page.uncertain import Poses, has_samplers, noise_sizes, scattered
 from ..start_states import checked_contexts, recorded_contexts
@@ -177,19 +177,11 @@ class Fan(BookWidget):
 
     def _blown(self, states, n):
         """Let gusts begin before step n + 1 where chance, or the reader, wills it, and the air is calm."""
-        begins, side = (
-            torch.from_numpy(uniform(self.seed + 2, 2 * (n * self.real + np.arange(self.real)) + k)) for k in (0, 1)
-        )
+        begins, side = dice(self.seed + 2, n, self.real)
         if self.gusts != "chance":
             begins = torch.full_like(begins, float(self.gusts == "none" or n + 1 != self.gust_step))
             side = torch.full_like(side, 0.25 if self.gusts == "left" else 0.75)
-        states, names = states.clone(), self._true.state_names
-        new = (self._true.entry(states, "left") == 0) & (begins < GUST_CHANCE)
-        force = torch.where(side < 0.5, -GUST_FORCE, GUST_FORCE)
-        for name, value in (("gust", force), ("left", torch.full_like(force, GUST_STEPS))):
-            column = names.index(name)
-            states[:, column] = torch.where(new, value, states[:, column])
-        return states
+        return blown(self._true, states, begins, side)
 
 
 def telling_starts(episodes, first=10, context=10):

@@ -1,7 +1,7 @@
 // One belief and what follows from it: futures that a model imagines one sample at a time, and those that the world really has.
 
 import { LIMIT, coverage, crps, held, quantiles } from "../../page/belief.js";
-import { normals, uniform } from "../../page/chance.js";
+import { diceOf, normals } from "../../page/chance.js";
 import { inDegrees, inRadians, inWords } from "../../page/words.js";
 import { unitFrame } from "../../page/world.js";
 
@@ -39,9 +39,8 @@ export function real(world, start, pushes, { gusts, when, count, seed }) {
   let states = Array.from({ length: count }, () => Float64Array.from(start));
   const poseOf = (state) => { const { x, theta } = world.pose(state); return [x, theta]; };
   const poses = [states.map(poseOf)];
-  const drawn = (n, i) => { const two = [0, 1].map((k) => uniform(seed + 2, 2 * (n * count + i) + k)); return () => two.shift(); };
   for (const [n, push] of pushes.entries()) {
-    const chance = (i) => (gusts === "chance" ? drawn(n, i) : gusts !== "none" && n + 1 === when ? world.sure(gusts === "left" ? -1 : 1) : null);
+    const chance = (i) => (gusts === "chance" ? diceOf(seed + 2, n, i, count) : gusts !== "none" && n + 1 === when ? world.sure(gusts === "left" ? -1 : 1) : null);
     states = states.map((state, i) => world.step(state, push, chance(i)));
     poses.push(states.map(poseOf));
   }

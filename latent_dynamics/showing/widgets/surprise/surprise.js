@@ -4,7 +4,7 @@
 import { neighbour, pageModel } from "../../page/engine.js";
 import { makeScene, makeWorld, paintGrey } from "../../page/world.js";
 import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, onceFor, oncePerFrame, onResize, onThemeChange, setterOf, statusLine, svgElement, widgetRoot } from "../../page/common.js";
-import { linePath, lineSample, ticks } from "../curves.js";
+import { linePath, lineSample, scrubbed, ticks } from "../curves.js";
 import { holdButton, wordButton } from "../buttons.js";
 import { manyPoles } from "../poles.js";
 import { inWords, poleInWords } from "../../page/words.js";
@@ -56,10 +56,15 @@ async function startSession(view, session) {
     return mine === generation;
   }
 
+  function settle() {
+    if (!model.get("playing")) set({ history: historyOf(session.game, trackOf()) });
+    tell();
+  }
+
   async function show() {
     if (!await catchUp()) return;
-    set({ step: lastOf(session.game), ...(!model.get("playing") && { history: historyOf(session.game, trackOf()) }) });
-    tell();
+    set({ step: lastOf(session.game) });
+    settle();
   }
 
   const choose = () => {
@@ -104,19 +109,22 @@ async function startSession(view, session) {
 
   const clock = metronome(() => 50 * model.get("speed"), () => { forward(); });
   const playOrPause = () => {
-    if (!model.get("playing")) { clock.stop(); return show(); }
+    if (!model.get("playing")) { clock.stop(); return settle(); }
     if (over()) restart();
     clock.start();
     return tell();
   };
   await playOpening();
   const deafen = listen(model, [
-    ["change:playing", playOrPause], ["change:model", show], ["change:start", () => { set({ playing: false }); playOpening(); }],
+    ["change:playing", playOrPause], ["change:step", tell], ["change:model", async () => { if (await catchUp()) settle(); }], ["change:start", () => { set({ playing: false }); playOpening(); }],
     ...["covered", "windy", "driver", "speed"].map((name) => [`change:${name}`, tell]),
   ]);
 
   Object.assign(session, {
-    set, forward, restart, track: trackOf,
+    set, restart, track: trackOf,
+    /** One step on: through what has been, then into the future. */
+    forward(action) { return action === undefined && model.get("step") < lastOf(session.game) ? session.go(model.get("step") + 1) : forward(action); },
+    go: (step) => set({ playing: false, step: Math.max(0, Math.min(lastOf(session.game), step)) }),
     /** A gust is felt at the next step; the game goes on, or nobody would see what it does. */
     gust(side) { waiting.gust = side; if (!over()) set({ playing: true }); },
     cover() { set({ covered: !model.get("covered") }); if (!over()) set({ playing: true }); },
@@ -165,18 +173,21 @@ function cameraPanel() {
 const MARGIN = { left: 36, right: 8, top: 8 };
 
 /** The two strips over the last steps: surprise above, the pole's angle below. */
-function stripCharts() {
+function stripCharts(onscrub) {
   const surprise = svgElement("svg", { class: "ld-curve ld-strip", role: "img", height: 128 });
   const angle = svgElement("svg", { class: "ld-curve ld-strip", role: "img", height: 168 });
   let wide = 600;
+  let x = (step) => step;
+  for (const svg of [surprise, angle]) scrubbed(svg, (step) => x(step), onscrub);
   const measure = () => { wide = surprise.parentElement?.clientWidth || wide; };
 
-  function draw(game, track, n) {
+  /** All that has been up to step n, and a line at the step whose pictures are shown. */
+  function draw(game, track, n, now) {
     const from = Math.max(0, n - SHOWN);
     const [left, right] = [MARGIN.left, Math.max(220, wide) - MARGIN.right];
-    const x = (step) => left + ((step - from) / SHOWN) * (right - left);
+    x = (step) => left + ((step - from) / SHOWN) * (right - left);
     const shown = track.slice(from, n + 1);
-    const frame = { from, n, x, left, right, dark: darkIn(track, from, n), gusts: gustsIn(game, from, n) };
+    const frame = { from, n, now, x, left, right, dark: darkIn(track, from, n), gusts: gustsIn(game, from, n) };
     for (const svg of [surprise, angle]) svg.setAttribute("width", String(Math.max(220, wide)));
     drawSurprise(surprise, frame, shown, usual(track, Math.max(1, from), n));
     drawAngle(angle, frame, shown, shown.map((_, i) => leaning(game, from + i)));
@@ -188,7 +199,7 @@ const label = (text, at) => svgElement("text", at, text);
 const rule = (y, { left, right }) => svgElement("line", { class: "ld-grid", x1: left, x2: right, y1: y, y2: y });
 
 /** What both strips share: where nothing was seen, when gusts began, and the steps below. */
-function ground({ x, dark, gusts, from }, top, bottom, named) {
+function ground({ x, dark, gusts, from, now }, top, bottom, named) {
   const every = SHOWN / 4;
   const numbers = Array.from({ length: 5 }, (_, i) => Math.ceil(from / every) * every + i * every).filter((step) => step <= from + SHOWN);
   return [
@@ -196,6 +207,7 @@ function ground({ x, dark, gusts, from }, top, bottom, named) {
     ...gusts.map(({ step }) => svgElement("line", { class: "ld-gust", x1: x(step), x2: x(step), y1: top, y2: bottom })),
     ...(named ? gusts.map(({ step, side }) => label(side < 0 ? "\u2190 gust" : "gust \u2192", { class: "ld-gust-name", x: x(step) + (side < 0 ? -4 : 4), y: top + 10, "text-anchor": side < 0 ? "end" : "start" })) : []),
     ...numbers.map((step) => label(String(step), { x: x(step), y: bottom + 15, "text-anchor": "middle" })),
+    ...(now >= from ? [svgElement("line", { class: "ld-now", x1: x(now), x2: x(now), y1: top, y2: bottom })] : []),
   ];
 }
 
@@ -221,8 +233,8 @@ function drawAngle(svg, frame, shown, truth) {
   const y = (angle) => bottom - ((Math.max(-most, Math.min(most, angle)) + most) / (2 * most)) * (bottom - top);
   const edge = (name) => shown.map((step, i) => `${frame.x(frame.from + i).toFixed(1)} ${y(step[name]).toFixed(1)}`);
   const mark = most > 8 ? 8 : most > 4.5 ? 4 : 2;
-  const now = shown.at(-1);
-  svg.setAttribute("aria-label", `The pole's angle: in truth ${inWords(truth.at(-1))} degrees now, and the model believes ${inWords(now.mean)}, give or take ${inWords(now.std)}.`);
+  const last = shown.at(-1);
+  svg.setAttribute("aria-label", `The pole's angle, up to step ${frame.n}: there it is ${inWords(truth.at(-1))} degrees, and the model believes ${inWords(last.mean)}, give or take ${inWords(last.std)}.`);
   svg.replaceChildren(
     ...[-mark, 0, mark].flatMap((angle) => [rule(y(angle), frame), label(`${inWords(angle, 0)}\u00b0`, { x: frame.left - 6, y: y(angle) + 4, "text-anchor": "end" })]),
     ...ground(frame, top, bottom, false),
@@ -235,9 +247,10 @@ function drawAngle(svg, frame, shown, truth) {
 
 /** The controls; each only sets traits or asks the session for a step. */
 function makeControls(model, session) {
-  const { set, forward, restart, hold, gust, cover } = session;
+  const { set, forward, restart, go, hold, gust, cover } = session;
   const again = iconButton("again", "Start again", () => restart());
   const play = iconButton("play", "Play", () => set({ playing: !model.get("playing") }));
+  const back = iconButton("back", "One step back", () => go(model.get("step") - 1));
   const onward = iconButton("forward", "One step forward", () => { set({ playing: false }); forward(); });
   play.node.classList.add("ld-button-main");
   const pushes = [["left", 0], ["right", 1]].map(([side, action]) => holdButton(side, `Push ${side}`, (down) => hold(action, down)));
@@ -251,7 +264,7 @@ function makeControls(model, session) {
   const start = chooser("Start", labels, (i) => set({ start: i }));
   const lists = [driver.node, speed.node, ...(names.length > 1 ? [which.node] : []), ...(labels.length > 1 ? [start.node] : [])];
   const node = element("div", { class: "ld-controls ld-surprise-controls" },
-    element("div", { class: "ld-buttons" }, again.node, play.node, onward.node), element("div", { class: "ld-buttons ld-pushes" }, ...pushes),
+    element("div", { class: "ld-buttons" }, again.node, back.node, play.node, onward.node), element("div", { class: "ld-buttons ld-pushes" }, ...pushes),
     element("div", { class: "ld-buttons ld-deeds" }, ...gusts.map((button) => button.node), covers.node, windy.node),
     element("div", { class: "ld-lists" }, ...lists));
 
@@ -284,7 +297,7 @@ async function render({ model, el }) {
   const scene = makeScene("Reality: the true cart and pole");
   const reality = panel("true", "Reality", scene.node);
   const camera = cameraPanel();
-  const charts = stripCharts();
+  const charts = stripCharts(session.go);
   const boxes = [charts.surprise, charts.angle].map((svg) => element("div", {}, svg));
   const controls = makeControls(model, session);
   const status = statusLine();
@@ -297,14 +310,15 @@ async function render({ model, el }) {
   function drawNow() {
     const { game } = session;
     const track = session.track();
-    const n = Math.min(track.length, game.states.length) - 1;
+    const last = Math.min(track.length, game.states.length) - 1;
+    const n = Math.min(last, model.get("step"));
     if (n < 0) return;
     showControls(null, ["playing", "covered", "windy", "driver", "speed", "model", "start"].map((name) => model.get(name)).join());
     scene.draw(game.states[n], { pushed: n ? game.actions[n - 1] : undefined });
     reality.reading.textContent = `pole ${poleInWords(leaning(game, n))}\u00b0`;
     camera.draw(game, n, track[n]);
-    charts.draw(game, track, n);
-    status.say(surpriseInWords(game, track, n), model.get("playing"));
+    charts.draw(game, track, last, n);
+    status.say(surpriseInWords(game, track, n, last), model.get("playing"));
   }
 
   const ask = oncePerFrame(drawNow);
@@ -319,6 +333,7 @@ async function render({ model, el }) {
     else if (event.key === "c") session.cover();
     else if (event.key === "r") session.restart();
     else if (event.key === ".") session.forward();
+    else if (event.key === ",") session.go(model.get("step") - 1);
     else return;
     event.preventDefault();
   });

@@ -10,13 +10,13 @@ import torch
 import traitlets as t
 
 from latent_dynamics.models.eyes import reading
-from latent_dynamics.world.gusty import GUST_FORCE, GUST_STEPS, GUSTY
+from latent_dynamics.world.gusty import GUSTY
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees
 
 from ...page.base import BookWidget, unnoticed
 from ...page.bundle import bundle, styles
-from ...page.chance import normals
+from ...page.chance import blown, normals
 from ...page.page_model import PageModel, rounded
 from ...page.uncertain import Poses, has_samplers, has_surprise, noise_sizes, scattered, surprise_step
 from ..start_states import checked_contexts, recorded_contexts
@@ -163,10 +163,8 @@ class Surprise(BookWidget):
         states, actions = list(torch.tensor(start["states"], dtype=torch.float64)), list(start["actions"])
         while len(actions) < self.opening["steps"] and not self._true.fallen(states[-1]):
             actions.append(int(self._true.expert(states[-1])))
-            here = states[-1].clone()
-            if len(states) == when and self._true.entry(here, "left") == 0:
-                here[self._true.state_names.index("gust")] = side * GUST_FORCE
-                here[self._true.state_names.index("left")] = GUST_STEPS
+            drawn = torch.tensor([float(len(states) != when)]), torch.tensor([0.25 if side < 0 else 0.75])
+            here = blown(self._true, states[-1][None], *drawn)[0]
             states.append(self._true.step(here, torch.tensor(actions[-1])))
         return torch.stack(states), torch.tensor(actions)
 

@@ -78,12 +78,13 @@ export const usual = (track, from, to) => quantiles(track.slice(from, to + 1).fi
 const nats = (kl) => `${inWords(kl)} nat${inWords(kl) === "1.0" ? "" : "s"}`;
 const degrees = (angle) => `${inWords(angle)}\u00b0`;
 
-/** What a step shows, in words; all of it can be seen in the picture or in the charts. */
-export function surpriseInWords(game, track, n) {
-  const from = Math.max(1, n - SHOWN);
+/** What a step shows, in words; all of it can be seen in the picture or in the charts, which reach to step `last`. */
+export function surpriseInWords(game, track, n, last) {
+  const from = Math.max(1, last - SHOWN);
+  const common = usual(track, from, last);
   const now = track[n];
   const fell = game.world.fallen(game.states[n]) ? " The pole has fallen: start again." : "";
-  return [`Step ${n}: ${presentInWords(track, now, n)}`, gustInWords(game, track, from, n), darkInWords(track, from, n)].filter(Boolean).join(" ") + fell;
+  return [`Step ${n}: ${presentInWords(track, now, n)}`, gustInWords(game, track, from, n, common), darkInWords(track, from, n)].filter(Boolean).join(" ") + fell;
 }
 
 function presentInWords(track, now, n) {
@@ -94,14 +95,13 @@ function presentInWords(track, now, n) {
   return `nothing has been seen for ${count} step${count === 1 ? "" : "s"}, and the spread of the pole's angle went from ${degrees(track[first - 1].std)} to ${degrees(now.std)}.`;
 }
 
-function gustInWords(game, track, from, n) {
+function gustInWords(game, track, from, n, common) {
   const last = gustsIn(game, from, n).at(-1);
   if (!last) return "";
   const what = `A gust to the ${SIDES[last.side]} began at step ${last.step}`;
   if (n - last.step < 2) return `${what}; no picture can show it yet.`;
   const steps = Array.from({ length: Math.min(AFTERMATH, n - last.step) }, (_, i) => last.step + 1 + i).filter((step) => track[step].seen);
   if (!steps.length) return `${what}, and nobody saw what it did.`;
-  const common = usual(track, from, n);
   const peak = steps.reduce((best, step) => (track[step].kl > track[best].kl ? step : best));
   const rose = track[peak].kl > 1.5 * common ? "surprise leapt to" : "surprise was no more than";
   return `${what}: ${rose} ${nats(track[peak].kl)} at step ${peak}, where ${inWords(common)} is usual.`;
