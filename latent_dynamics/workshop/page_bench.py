@@ -26,18 +26,19 @@ SLIDE = """async (root, moves) => {
     return waits;
 }"""
 EXPOSE = (
-    "Object.assign(window, { dreamStep, newTry, pushWorld, pageModel, dreamModels: (window.dreamModels ??= []) }); "
+    "Object.assign(window, { dreamStep, newTry, pushWorld, pageModel, makeWorld, "
+    "dreamModels: (window.dreamModels ??= []) }); "
 )
 DREAM = """async (steps) => {
     const [model] = window.dreamModels;
-    const world = await pageModel(model, model.get("models")[0]);
+    const net = await pageModel(model, model.get("models")[0]);
     const { state, actions } = model.get("starts")[0];
-    const run = newTry(state, actions);
+    const run = newTry(makeWorld(model.get("world")), state, actions);
     const times = [];
     for (let n = 0; n < steps + 10; n++) {
         pushWorld(run, n % 2);
         const begun = performance.now();
-        await dreamStep(world, run, 0, model.get("limits"));
+        await dreamStep(net, run, 0, model.get("limits"));
         times.push(performance.now() - begun);
     }
     return times.slice(10);

@@ -4,7 +4,8 @@ import { normal, pageModel } from "../../latent_dynamics/showing/page/engine.js"
 import { element } from "../../latent_dynamics/showing/page/common.js";
 
 async function render({ model, el }) {
-  Object.assign(window, { model: await pageModel(model, model.get("reference")), noise: normal });
+  const more = async (names) => { Object.assign(window.model, await pageModel(model, model.get("reference"), names)); };
+  Object.assign(window, { model: await pageModel(model, model.get("reference")), more, noise: normal });
   el.append(element("p", { class: "ld" }, "ready"));
 }
 

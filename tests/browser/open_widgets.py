@@ -8,6 +8,7 @@ from widget_page import page_of
 
 PHONE = {"width": 390, "height": 844}
 READY = "(widgets) => document.querySelectorAll('.ld-say:not(:empty)').length === widgets"
+RENDER = "await render({ model, el: place })"  # in widget_loader.js
 DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 # A widget draws in the display frame after the event: between the two callbacks that stand around its own.
@@ -29,7 +30,10 @@ TIMES = """async (name) => {
 
 @contextlib.contextmanager
 def opener(browser, folder):
-    """Yield open_page(*widgets, theme="light", **options of a context) -> page; no page may have had an error."""
+    """Yield open_page(*widgets, theme="light", **options of a context) -> page; no page may have had an error.
+
+    The page lends the first widget's model to the test, as `window.model`: what Python would read and set.
+    """
     contexts = []
 
     def open_page(*widgets, theme="light", **options):
@@ -37,7 +41,8 @@ def opener(browser, folder):
         with contextlib.ExitStack() as stack:
             for kind in {type(widget) for widget in widgets if scripted}:  # with scripts nobody sees a still picture
                 stack.enter_context(mock.patch.object(kind, "still", lambda _: HTML("")))
-            (folder / "page.html").write_text(page_of(*widgets, theme=theme), "utf8")
+            html = page_of(*widgets, theme=theme).replace(RENDER, f"window.model ??= model; {RENDER}")
+            (folder / "page.html").write_text(html, "utf8")
         contexts.append(browser.new_context(**options))
         contexts[-1].set_offline(True)
         page = contexts[-1].new_page()
@@ -89,3 +94,16 @@ def slider_time(page, name):
     times = sorted(page.evaluate(TIMES, name))
     assert times[len(times) // 2] > 0, "nothing was drawn"
     return times[len(times) // 2]
+
+
+def spent(page, script):
+    """What a script, an async function, costs a page in its own time, not the machine's: (its answer, milliseconds)."""
+    tools = page.context.new_cdp_session(page)
+    tools.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def clock():
+        metrics = tools.send("Performance.getMetrics")["metrics"]
+        return next(entry["value"] for entry in metrics if entry["name"] == "TaskDuration")
+
+    before = clock()
+    return page.evaluate(script), 1000 * (clock() - before)

@@ -11,13 +11,15 @@ from IPython.display import HTML
 from torch import nn
 from widget_page import page_of
 
-from latent_dynamics.keeping.artifacts import LADDER, load_episodes, load_model
+from latent_dynamics.keeping.artifacts import LADDER, UNCERTAIN, load_episodes, load_model
+from latent_dynamics.models import UnseenCauses
 from latent_dynamics.models.stepwise import OneStepAtATime
 from latent_dynamics.models.world_model import WorldModel
 from latent_dynamics.showing.page.base import BookWidget
 from latent_dynamics.showing.page.bundle import bundle
 from latent_dynamics.showing.page.page_model import FUNCTIONS, PageModel, exported, rounded
 from latent_dynamics.showing.page.trace import CannotBeExported
+from latent_dynamics.showing.page.uncertain import extra_functions, noise_sizes
 
 
 class Calculator(BookWidget):
@@ -212,6 +214,101 @@ def test_sums_and_choices_compute_the_same(calculator):
     assert max(off.values()) <= 1e-5, off
 
 
+class Mixed(Everything):
+    """Chances and their logarithms, the likeliest and the largest, products of matrices, layers brought to a norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.plain = nn.LayerNorm(6), nn.LayerNorm((2, 3), elementwise_affine=False)
+        nn.init.normal_(self.norm.weight)
+        self.register_buffer("ways", torch.tensor([[0, 2, 5], [3, 1, 4]]))
+
+    def begin(self, code):
+        chance, logs = code.softmax(1), (4 * code).log_softmax(-1)
+        places = torch.stack([chance.argmax(1), code.argmin(1)], 1)  # (1, 2)
+        top, where = code.unflatten(1, (2, 3)).max(2)  # (1, 2), (1, 2)
+        told = [self.norm(code), self.plain(code.unflatten(1, (2, 3))).flatten(1), top, logs.amin((0, 1))[None, None]]
+        told += [(50 * logs).logsumexp(1, keepdim=True), places.float(), where.float(), code.amax(1, keepdim=True)]
+        told += [torch.special.ndtr(code), torch.erf(code - 0.5), code.log1p(), code.expm1(), code.cumsum(1)]
+        told = torch.cat(told, 1)
+        return torch.cat([told[:, ::6][:, :6], told[:, 3::6][:, :6]], 1) + told.sum(1, keepdim=True) / 100
+
+    def update(self, belief, action, code):
+        table = belief.unflatten(1, (6, 2))  # (1, 6, 2)
+        picked = table[:, self.ways]  # (1, 2, 3, 2)
+        rows, which = torch.arange(1), table[..., 0].argmax(1)
+        one = (picked @ picked.mT @ picked).flatten(1)  # (1, 12)
+        spread = torch.diag_embed(belief[:, :3]) @ torch.ones(3, 4)  # (1, 3, 4)
+        near = belief.gather(1, self.ways.flatten()[None].repeat(1, 2))
+        dark = ((belief > 0) & ~(belief > 0.3)) | (belief < -0.5)
+        both = one.clamp(-1, 1) + spread.flatten(1) + near / 2 + dark.long() / 3 + table[rows, which].repeat(1, 6)
+        return both.tanh()
+
+
+def test_chances_extremes_products_and_norms_compute_the_same(calculator):
+    torch.manual_seed(0)
+    model = Mixed().eval()
+    off = compare(calculator(model), rounded(model), *film(20))
+    assert max(off.values()) <= 1e-5, off
+
+
+@torch.no_grad()
+def along_a_film(model, steps=20):
+    """Every function of a model that doubts, asked along real frames: {name: [inputs, ...]}."""
+    frames, actions = film(steps)
+    asked = {name: [] for name in (*FUNCTIONS, "scatter", "sample_step", "pose", "surprise")}
+    generator = torch.Generator().manual_seed(0)
+    asked["begin"].append((model.see(frames[:1]),))
+    belief = model.begin(*asked["begin"][0])
+    for frame, action in zip(frames[1:], actions[:, None], strict=True):
+        asked["see"].append((frame[None],))
+        code = model.see(frame[None])
+        kept, stepped = (torch.randn(1, size, generator=generator) for size in noise_sizes(model))
+        for name, inputs in {
+            "update": (belief, action, code), "step": (belief, action), "surprise": (belief, action, code),
+            "scatter": (belief, kept), "sample_step": (belief, action, stepped),
+        }.items():  # fmt: skip
+            asked[name].append(inputs)
+        belief = model.update(belief, action, code)
+        asked["decode"].append((belief,))
+        asked["pose"].append((belief,))
+    return asked
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", UNCERTAIN)
+def test_the_same_noise_gives_the_same_sample_in_the_page_and_in_pytorch(calculator, name):
+    """And all else that a page asks of a model that doubts is the same there, to the last digits of float32."""
+    model = load_model(name)
+    call, same = calculator(model), rounded(model)
+    asked = along_a_film(same)
+    inputs = (asked[part][0][-1] for part in ("pose", "scatter", "begin"))
+    belief, _, code = inputs
+    extras = extra_functions(same, belief, asked["step"][0][1], code)
+    call.page.evaluate("names => window.more(names)", list(extras))
+    for part, inputs in asked.items():
+        here = extras[part][0] if part in extras else getattr(same, part)
+        wanted = torch.stack([here(*one).flatten() for one in inputs])
+        off = (call.many(part, inputs) - wanted).abs() / wanted.abs().clamp(min=1)
+        assert float(off.max()) <= 1e-5, (part, float(off.max()))
+    noisy = torch.stack([model.sample_step(*one)[0] for one in asked["sample_step"]])
+    calm = torch.stack([model.step(*one)[0] for one in asked["step"]])
+    assert float((noisy - calm).abs().max()) > 0.01, "noise makes a difference"
+
+
+@torch.no_grad()
+def test_a_filter_of_many_histories_computes_the_same(calculator):
+    """No weights of it travel yet: random ones do, since all that matters is that both compute the same."""
+    torch.manual_seed(0)
+    model = UnseenCauses(remembers=2)
+    model.load_state_dict(load_model("rssm").eyes.state_dict(prefix="eyes."), strict=False)
+    for part in (model.linear.weight, model.curve[2].weight):
+        part.normal_(0, 0.05)
+    model = model.eval()
+    off = compare(calculator(model), rounded(model), *film(15))
+    assert max(off.values()) <= 1e-4, off
+
+
 class Branching(Everything):
     def step(self, belief, action):
         return belief * 2 if belief.sum() > 0 else belief - 1
@@ -219,7 +316,7 @@ class Branching(Everything):
 
 class Unknown(Everything):
     def decode(self, states):
-        return torch.cumsum(states, 1)
+        return torch.cumprod(states, 1)
 
 
 class Deaf(Everything):
@@ -229,7 +326,7 @@ class Deaf(Everything):
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [(Branching, "which way to go"), (Unknown, "no operation 'cumsum'"), (Deaf, "does not depend on what it is given")],
+    [(Branching, "which way to go"), (Unknown, "no operation 'cumprod'"), (Deaf, "does not depend on what it is given")],
 )
 def test_what_the_page_cannot_do_is_named(model, message):
     with pytest.raises(CannotBeExported, match=message):

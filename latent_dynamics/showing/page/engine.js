@@ -113,6 +113,110 @@ const total = (mean) => ([x, dims], y) => {
   };
 };
 
+/** Lists that run along one dimension of a shape: how many numbers each has, how far apart they lie, where each begins. */
+function lanes(shape, dim) {
+  const axis = wrap(dim, shape.length);
+  const [length, step] = [shape[axis], volume(shape.slice(axis + 1))];
+  const starts = Int32Array.from({ length: volume(shape) / length }, (_, i) => Math.floor(i / step) * step * length + (i % step));
+  return { length, step, starts };
+}
+
+/** Each list along a dimension, as a plain array, turned by `f` into a list as long, or into one number. */
+const along = (f) => ([x, dim], y) => {
+  const { length, step, starts } = lanes(x.shape, Array.isArray(dim) ? dim[0] : dim);
+  const lane = new Float64Array(length);
+  return () => starts.forEach((start, n) => {
+    for (let i = 0; i < length; i++) lane[i] = x.data[start + i * step];
+    const found = f(lane);
+    if (typeof found === "number") y[n] = found;
+    else for (let i = 0; i < length; i++) y[start + i * step] = found[i];
+  });
+};
+
+/** ln of the sum of exponentials, without ever taking one that is too large. */
+const logSumExp = (lane) => {
+  const most = lane.reduce((a, b) => Math.max(a, b));
+  return Number.isFinite(most) ? most + Math.log(lane.reduce((sum, value) => sum + Math.exp(value - most), 0)) : most;
+};
+
+const softmax = (lane) => { const all = logSumExp(lane); return lane.map((value) => Math.exp(value - all)); };
+const logSoftmax = (lane) => { const all = logSumExp(lane); return lane.map((value) => value - all); };
+const cumulated = (lane) => { let sum = 0; return lane.map((value) => (sum += value)); };
+
+/** The place of the first of the largest numbers. */
+const argmax = (lane) => lane.reduce((best, value, i) => (value > lane[best] ? i : best), 0);
+
+/** The largest, or by another rule the most extreme, numbers along some dimensions. */
+const extreme = (better, worst) => ([x, dims], y) => {
+  const away = new Set((dims?.length ? dims : [...x.shape.keys()]).map((dim) => wrap(dim, x.shape.length)));
+  const to = sources(x.shape.map((n, i) => (away.has(i) ? 1 : n)), x.shape);
+  return () => {
+    y.fill(worst);
+    for (let i = 0; i < to.length; i++) y[to[i]] = better(y[to[i]], x.data[i]);
+  };
+};
+
+/** Products of matrices, one pair after another: (N, a, b), (N, b, c) -> (N, a, c). */
+function batchedProduct([one, two], y) {
+  const [count, height, inner] = one.shape;
+  const width = two.shape[2];
+  const part = ({ data }, size, n) => data.subarray(n * size, (n + 1) * size);
+  const runs = Array.from({ length: count }, (_, n) => product(
+    { data: part(one, height * inner, n) }, { data: part(two, inner * width, n), shape: [inner, width] }, null,
+    y.subarray(n * height * width, (n + 1) * height * width),
+  ));
+  return () => { for (const run of runs) run(); };
+}
+
+/** Numbers about their mean, in units of their spread, over the last dimensions; then weighed and moved. */
+function layerNorm([x, shape, weight, bias, eps], y) {
+  const size = volume(shape);
+  return () => {
+    for (let start = 0; start < y.length; start += size) {
+      const row = new Float64Array(x.data.subarray(start, start + size)); // a copy
+      const mean = row.reduce((sum, value) => sum + value, 0) / size;
+      const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / size;
+      for (let i = 0; i < size; i++) {
+        y[start + i] = (row[i] - mean) / Math.sqrt(variance + eps) * (weight ? weight.data[i] : 1) + (bias ? bias.data[i] : 0);
+      }
+    }
+  };
+}
+
+/** Numbers picked by lists of places, one list a dimension; a dimension without one is taken whole. The lists stand side by side. */
+function index([x, lists], y, shape) {
+  const all = x.shape.map((_, dim) => lists[dim] ?? null);
+  const first = all.findIndex((list) => list);
+  const given = all.filter((list) => list);
+  if (all.slice(first, first + given.length).includes(null)) throw Error("the engine picks by lists of dimensions that stand side by side");
+  const rank = Math.max(...given.map((list) => list.shape.length));
+  const common = shape.slice(first, first + rank);
+  const reach = volume(shape.slice(first + rank)); // numbers behind what is picked, taken whole
+  const picked = given.map((list) => sources(list.shape, common));
+  const strides = given.map((_, i) => volume(x.shape.slice(first + i + 1)));
+  const sizes = given.map((_, i) => x.shape[first + i]);
+  const [block, count] = [volume(x.shape.slice(first)), volume(common)];
+  return () => {
+    for (let outer = 0, to = 0; to < y.length; outer += block) {
+      for (let n = 0; n < count; n++) {
+        let from = outer;
+        for (let i = 0; i < given.length; i++) from += wrap(given[i].data[picked[i][n]], sizes[i]) * strides[i];
+        for (let k = 0; k < reach; k++) y[to++] = x.data[from + k];
+      }
+    }
+  };
+}
+
+/** Of each list along a dimension the numbers that `places` says. */
+function gather([x, dim, places], y, shape) {
+  const axis = wrap(dim, shape.length);
+  const step = volume(x.shape.slice(axis + 1));
+  const stride = x.shape.map((_, i) => (i === axis ? 0 : volume(x.shape.slice(i + 1))));
+  const base = Int32Array.from({ length: y.length }, (_, flat) => shape.reduceRight(
+    ([sum, rest], n, i) => [sum + (rest % n) * stride[i], Math.floor(rest / n)], [0, flat])[0]);
+  return () => { for (let i = 0; i < y.length; i++) y[i] = x.data[base[i] + places.data[i] * step]; };
+}
+
 /** Inputs laid end to end along one dimension. */
 function cat([parts, dim = 0], y, shape) {
   const axis = dim < 0 ? dim + shape.length : dim;
@@ -177,12 +281,25 @@ const OPERATIONS = {
   ge: pair((a, b) => Number(a >= b)),
   lt: pair((a, b) => Number(a < b)),
   le: pair((a, b) => Number(a <= b)),
+  logical_and: pair((a, b) => Number(a && b)),
+  logical_or: pair((a, b) => Number(a || b)),
   where,
   sum: total(false),
   mean: total(true),
   mm: ([x, w], y) => product(x, w, null, y),
   addmm: ([bias, x, w], y) => product(x, w, bias, y),
   convolution, cat, scatter,
+  softmax: along(softmax),
+  log_softmax: along(logSoftmax),
+  logsumexp: along(logSumExp),
+  cumsum: along(cumulated),
+  argmax: along(argmax),
+  argmin: along((lane) => argmax(lane.map((value) => -value))),
+  amax: extreme(Math.max, -Infinity),
+  amin: extreme(Math.min, Infinity),
+  bmm: batchedProduct,
+  native_layer_norm: layerNorm,
+  index, gather,
   relu: each((x) => Math.max(0, x)),
   gelu: each((x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2))),
   sigmoid: each(sigmoid),
@@ -191,7 +308,12 @@ const OPERATIONS = {
   softplus: each((x) => (x > 20 ? x : Math.log1p(Math.exp(x)))),
   elu: ([x, alpha = 1, scale = 1, input = 1], y) => each((v) => scale * (v > 0 ? v : alpha * Math.expm1(v * input)))([x], y),
   exp: each(Math.exp),
+  expm1: each(Math.expm1),
   log: each(Math.log),
+  log1p: each(Math.log1p),
+  erf: each(erf),
+  special_ndtr: each((x) => 0.5 * (1 + erf(x * Math.SQRT1_2))),
+  logical_not: each((x) => Number(!x)),
   sqrt: each(Math.sqrt),
   rsqrt: each((x) => 1 / Math.sqrt(x)),
   reciprocal: each((x) => 1 / x),
@@ -200,6 +322,7 @@ const OPERATIONS = {
   neg: each((x) => -x),
   clamp: ([x, low, high], y) => each((v) => Math.min(high ?? Infinity, Math.max(low ?? -Infinity, v)))([x], y),
   randn_like: each(normal),
+  repeat: pick((shape) => (place) => place.map((n, i) => n % (shape[i - place.length + shape.length] ?? 1))),
   expand: pick(() => (place) => place),
   permute: pick((shape, order) => (place) => { const from = []; order.forEach((d, i) => { from[wrap(d, shape.length)] = place[i]; }); return from; }),
   transpose: pick((shape, a, b) => (place) => { const from = [...place]; from[wrap(a, shape.length)] = place[wrap(b, shape.length)]; from[wrap(b, shape.length)] = place[wrap(a, shape.length)]; return from; }),
@@ -261,6 +384,8 @@ async function constantsOf(weights) {
   });
 }
 
+const FUNCTIONS = ["see", "begin", "update", "step", "decode"];
+
 export const neighbour = (model, reference) => model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
 
 /** One exported function of a widget, from its graph and the name of its weights. */
@@ -269,13 +394,13 @@ export const pageFunction = async (model, { graph, weights }) => prepare(graph, 
 /**
  * A world model as the page runs it: { name, see(frame), begin(code), update(belief, action, code), step(belief, action),
  * decode(belief), inKernel?, close? }, of a trait that names a PageModel. Its functions answer at once, or with a promise where the
- * kernel has to compute them; so await them.
+ * kernel has to compute them; so await them. `names` says which of its functions are wanted, where they are others: see uncertain.py.
  */
-export async function pageModel(model, reference) {
+export async function pageModel(model, reference, names = FUNCTIONS) {
   const source = await neighbour(model, reference);
   if (source.get("in_kernel")) return kernelModel(source);
   const functions = { name: source.get("name") };
-  for (const [name, part] of Object.entries(source.get("functions"))) functions[name] = await pageFunction(model, part);
+  for (const name of names) functions[name] = await pageFunction(model, source.get("functions")[name]);
   return functions;
 }
 
@@ -305,6 +430,6 @@ function kernelModel(source) {
     ["comm_live_update", () => { if (!source.comm_live) endAll(); }],
   ]);
   const functions = { name: source.get("name"), inKernel: true, close() { deafen(); endAll(); } };
-  for (const name of ["see", "begin", "update", "step", "decode"]) functions[name] = call(name);
+  for (const name of FUNCTIONS) functions[name] = call(name);
   return functions;
 }

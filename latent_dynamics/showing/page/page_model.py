@@ -1,11 +1,13 @@
 """A world model that travels with the page: its five functions as graphs, its weights in half precision.
 
+A model that doubts brings more: samples of its belief, and its surprise (uncertain.py).
 Where a model does something that the page's engine cannot do, the kernel computes for it, as long as there is one.
 """
 
 import copy
 import hashlib
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from latent_dynamics.models.stepwise import STEPS, defines, stepwise
 
 from .base import BookWidget, unnoticed
 from .trace import CannotBeExported, trace
+from .uncertain import extra_functions
 
 FUNCTIONS = (*STEPS, "decode")
 LARGE = 20_000  # weights in a matrix
@@ -106,7 +109,9 @@ def _seven_bits(halves):
 def exported(model):
     """Return {function: {graph, weights}} of a WorldModel that defines see, begin, update, step and decode.
 
-    Raises CannotBeExported for a model that lacks one of them or does what the page's engine cannot.
+    One that also defines `scatter` and `sample_step`, or prior and posterior, brings what `uncertain.extra_functions`
+    makes of them, as far as the page can follow. Raises CannotBeExported for a model that lacks one of the five or does
+    there what the page's engine cannot.
     """
     missing = [name for name in FUNCTIONS if not defines(model, name)]
     if missing:
@@ -123,7 +128,11 @@ def exported(model):
         "step": (belief, action),
         "decode": (belief,),
     }
-    return {name: page_function(getattr(model, name), *inputs) for name, inputs in examples.items()}
+    functions = {name: page_function(getattr(model, name), *inputs) for name, inputs in examples.items()}
+    for name, (function, inputs) in extra_functions(model, belief, action, code).items():
+        with suppress(CannotBeExported):  # the widgets that need it say so
+            functions[name] = page_function(function, *inputs)
+    return functions
 
 
 def page_function(function, *examples):

@@ -10,13 +10,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 RENAMES = {"view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "clone", "detach", "alias"}  # same numbers
 SPLITS = {"split", "split_with_sizes", "unbind", "unsafe_split", "unsafe_split_with_sizes"}  # become slices
 PLAIN = {  # without options
-    "abs", "exp", "gelu", "log", "neg", "reciprocal", "relu", "rsqrt", "sigmoid", "sign", "silu", "softplus", "sqrt",
-    "tanh",
+    "abs", "erf", "exp", "expm1", "gelu", "log", "log1p", "logical_not", "neg", "reciprocal", "relu", "rsqrt",
+    "sigmoid", "sign", "silu", "softplus", "special_ndtr", "sqrt", "tanh",
 }  # fmt: skip
-COMPARISONS = {"eq", "ge", "gt", "le", "lt", "ne"}  # true is 1 and false 0
-OPERATIONS = PLAIN | COMPARISONS | {
-    "add", "addmm", "cat", "clamp", "convolution", "div", "elu", "expand", "maximum", "mean", "minimum", "mm", "mul",
-    "permute", "pow", "randn_like", "rsub", "scatter", "select", "slice", "sub", "sum", "t", "transpose", "where",
+COMPARISONS = {"eq", "ge", "gt", "le", "logical_and", "logical_or", "lt", "ne"}  # true is 1 and false 0
+ALONG = {"argmax", "argmin", "cumsum", "log_softmax", "logsumexp", "softmax"}  # one dimension
+OPERATIONS = PLAIN | COMPARISONS | ALONG | {
+    "add", "addmm", "amax", "amin", "bmm", "cat", "clamp", "convolution", "div", "elu", "expand", "gather", "index",
+    "maximum", "mean", "minimum", "mm", "mul", "native_layer_norm", "permute", "pow", "randn_like", "repeat", "rsub",
+    "scatter", "select", "slice", "sub", "sum", "t", "transpose", "where",
 }  # fmt: skip
 
 
@@ -95,19 +97,29 @@ class _Graph:
     def __init__(self, examples):
         self.inputs = [list(example.shape) for example in examples]
         self.slots = {id(example): ("input", number) for number, example in enumerate(examples)}
-        self.constants, self.nodes = [], []
+        self.constants, self.nodes, self._alive = [], [], []
 
     def add(self, func, args, kwargs, out):
         name = func.overloadpacket.__name__
         if name in SPLITS:
             return self._split(name, args, out)
-        if name in RENAMES or (name == "_to_copy" and out.is_floating_point()):
-            return self._node("view", args[:1], out)
-        plain = name.removesuffix("_")
+        if name in RENAMES or (name == "_to_copy" and (out.is_floating_point() or not args[0].is_floating_point())):
+            return self._node("view", args[:1], out)  # a truth value or a whole number is a number as well
+        if name in ("diag_embed", "stack") or (name in ("max", "min") and not torch.is_tensor(out)):
+            return self._several(name, args, out)
+        plain = {"max": "amax", "min": "amin"}.get(name, name.removesuffix("_").removeprefix("_"))
+        if plain.startswith("bitwise_") and out.dtype == torch.bool:
+            plain = plain.replace("bitwise", "logical")
         if plain not in OPERATIONS:
             raise CannotBeExported(
                 f"the page's engine has no operation {name!r}; it has {', '.join(sorted(OPERATIONS))}"
             )
+        if plain in ALONG and (len(args) < 2 or args[1] is None or (isinstance(args[1], list) and len(args[1]) != 1)):
+            raise CannotBeExported(f"the page's engine has {name!r} along one dimension only, not {[*args[1:], kwargs]}")
+        if plain in ALONG or isinstance(out, (list, tuple)):
+            kwargs = {}  # whether dimensions stay does not change the numbers
+        if isinstance(out, (list, tuple)):
+            out = out[0]  # of a normalised layer: what else there is serves training
         if plain in PLAIN and (len(args) > 1 or kwargs):
             raise CannotBeExported(
                 f"the page's engine has {name!r} without options only, not with {[*args[1:], kwargs]}"
@@ -123,6 +135,33 @@ class _Graph:
             else:
                 self._node("slice", [args[0], dim, start, start + part.shape[dim], 1], part)
             start += 1 if name == "unbind" else part.shape[dim]
+
+    def _several(self, name, args, out):
+        """A stack is slices laid end to end; a diagonal matrix a column times the unit matrix; a maximum along a
+        dimension the numbers and their places.
+        """
+        if name in ("max", "min"):
+            self._node(f"a{name}", [args[0], [args[1]]], out[0])
+            self._node(f"arg{name}", [args[0], args[1]], out[1])
+        elif name == "diag_embed":
+            if len(args) > 1:
+                raise CannotBeExported(f"the page's engine has {name!r} without options only, not with {args[1:]}")
+            column = self._thin(args[0], -1)
+            self._node("mul", [column, self._held(torch.eye(out.shape[-1]))], out)
+        else:
+            dim = (args[1] if len(args) > 1 else 0) % out.ndim
+            self._node("cat", [[self._thin(part, dim) for part in args[0]], dim], out)
+
+    def _thin(self, tensor, dim):
+        """The same numbers with one dimension more, as a node."""
+        thin = self._held(tensor.unsqueeze(dim))
+        self._node("view", [tensor], thin)
+        return thin
+
+    def _held(self, tensor):
+        """Keep a tensor alive, or another one would get its name."""
+        self._alive.append(tensor)
+        return tensor
 
     def _node(self, op, args, out):
         self.nodes.append({"op": op, "args": self._encode(list(args)), "shape": list(out.shape)})
@@ -163,7 +202,7 @@ def _check_replay(function, examples, calls, output):
                 _replayed(calls, output, dict(zip(map(id, examples), others, strict=True))),
                 function(*others),
             )
-        if not torch.allclose(replayed, right, atol=1e-5):
+        if not torch.allclose(replayed, right, atol=1e-5, equal_nan=True):
             raise CannotBeExported("it decides by its input which way to go; one list of operations cannot follow it")
 
 

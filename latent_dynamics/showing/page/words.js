@@ -2,6 +2,8 @@
 
 export const inDegrees = (radians) => (radians * 180) / Math.PI;
 
+export const inRadians = (degrees) => (degrees * Math.PI) / 180;
+
 export const inWords = (value, digits = 1) => value.toFixed(digits).replace("-", "\u2212").replace(/^\u2212(0\.?0*)$/, "$1");
 
 /** The same with a sign, whichever it has. */

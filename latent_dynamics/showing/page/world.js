@@ -64,6 +64,11 @@ export function makeWorld({ gravity = GRAVITY, wind = -1, gusts = false, curtain
     expert: ([, , theta, thetaDot], weight = 0.5) => (theta + weight * thetaDot > 0 ? 1 : 0),
     draw: curtain ? (state) => hide(drawFrame(state), curtain) : drawFrame,
     read: curtain ? (frame, limits, slack) => readBehind(frame, curtain, limits, slack) : readFrame,
+    gusts,
+    /** Which way a gust blows that began on the way to a state: -1 left, 1 right; 0 where none began. */
+    began: ([, , , , gust, left]) => (gusts && left === GUST_STEPS - 1 ? Math.sign(gust) : 0),
+    /** The chance by which a gust begins to a side: -1 left, 1 right. */
+    sure: (side) => { const drawn = [0, side < 0 ? 0.25 : 0.75]; return () => drawn.shift(); },
     /** What can be told of a state: a list of words. */
     inWords: ([x, xDot, theta, thetaDot]) => [
       `x ${signed(x, 2)} m`, `moving ${signed(xDot, 2)} m/s`, `pole ${signed(inDegrees(theta), 1)}\u00b0`,

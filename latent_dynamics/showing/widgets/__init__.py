@@ -8,15 +8,17 @@ from .collapse.collapse import Collapse
 from .crop_explorer.crop_explorer import CropExplorer
 from .dream.dream import Dream, opening, recorded_starts
 from .duel.duel import Duel
+from .fan.fan import Fan
 from .ladder_figure.ladder_figure import LadderFigure, ladder_table
 from .latent_explorer.latent_explorer import LatentExplorer
 from .rollout_player.rollout_player import RolloutPlayer
 from .sketch.sketch import Sketch
+from .surprise.surprise import Surprise
 from .what_if.what_if import WhatIf
 
 __all__ = [
-    "Choose", "Collapse", "CropExplorer", "Dream", "Duel", "LadderFigure", "LatentExplorer", "PageModel",
-    "RolloutPlayer", "Sketch", "WhatIf", "ladder_table", "opening", "recorded_starts", "show",
+    "Choose", "Collapse", "CropExplorer", "Dream", "Duel", "Fan", "LadderFigure", "LatentExplorer", "PageModel",
+    "RolloutPlayer", "Sketch", "Surprise", "WhatIf", "ladder_table", "opening", "recorded_starts", "show",
 ]  # fmt: skip
 
 

@@ -5,10 +5,11 @@
 import { neighbour, pageModel } from "../../page/engine.js";
 import { makeScene, makeWorld, paintGrey } from "../../page/world.js";
 import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, onceFor, oncePerFrame, onResize, onThemeChange, setterOf, slider, statusLine, svgElement, widgetRoot, write } from "../../page/common.js";
+import { holdButton } from "../buttons.js";
 import { besideOf, modelLists, poleOutline } from "../compare.js";
 import { crossesAt, linePath, lineSample, scrubbed } from "../curves.js";
 import { poleInWords } from "../../page/words.js";
-import { LONGEST, LOST, apart, capital, cutTry, describe, dreamStep, goneAt, goneBy, historyOf, leaning, lostAt, newTry, physicsStep, pushWorld, sentenceOf, truthAt } from "./dream_try.js";
+import { LONGEST, LOST, apart, capital, cutTry, describe, dreamStep, goneAt, goneBy, gustsIn, historyOf, leaning, lostAt, newTry, physicsStep, pushWorld, sentenceOf, truthAt } from "./dream_try.js";
 
 const LOOKS = [0, 20, 10, 5, 3, 2, 1]; // look at reality every so many steps; 0 is never
 const SPEEDS = [0.1, 0.25, 0.5, 1]; // of real time
@@ -111,6 +112,10 @@ function angleTrace(onscrub) {
     parts.push(line("ld-true", [leaning(run, run.shown.at(-2) ?? run.truth[0]), ...trueAngles(run)], -1));
     for (const { kind, steps } of [...told].reverse()) parts.push(line(`ld-${kind}`, [truthAt(run, 0), ...steps.map((d) => d.theta)]));
     told.forEach(({ kind, steps }, row) => parts.push(crossesAt(steps.map((d) => d.theta), x, margin.top + 8 * row, kind)));
+    for (const { step: n, side } of gustsIn(run)) {
+      parts.push(svgElement("line", { class: "ld-gust", x1: x(n), x2: x(n), y1: margin.top, y2: bottom }),
+        label(side < 0 ? "\u2190 gust" : "gust \u2192", { class: "ld-gust-name", x: x(n) + 4 * side, y: bottom - 6, "text-anchor": side < 0 ? "end" : "start" }));
+    }
     told[0].steps.forEach((d, i) => { if (d.looks) parts.push(svgElement("path", { class: "ld-look", d: `M${x(i + 1)} ${bottom}v-7` })); });
     svg.replaceChildren(...parts, marker);
     furnish(marker, { x1: x(step), x2: x(step), y1: margin.top, y2: bottom }, []);
@@ -124,20 +129,6 @@ function angleTrace(onscrub) {
 
 const ticksOf = (last) => { const step = last > 120 ? 50 : last > 60 ? 20 : 10; return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step); };
 const trueAngles = (run) => run.truth.slice(0, (run.fell ?? LONGEST) + 1).map((s) => leaning(run, s));
-
-/** A push button that pushes as long as it is held. */
-function holdButton(icon, name, hold) {
-  const { node } = iconButton(icon, name, () => {});
-  node.classList.add("ld-push");
-  node.append(name.split(" ")[1]);
-  const down = (event) => { event.preventDefault(); node.setPointerCapture?.(event.pointerId); hold(true); };
-  for (const event of ["pointerup", "pointercancel", "lostpointercapture"]) node.addEventListener(event, () => hold(false));
-  node.addEventListener("pointerdown", down);
-  node.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); hold(true); } });
-  node.addEventListener("keyup", () => hold(false));
-  node.addEventListener("contextmenu", (event) => event.preventDefault());
-  return node;
-}
 
 const sessions = new Map(); // by widget: two views of one widget show the same try
 

@@ -15,6 +15,7 @@ from latent_dynamics.world.worlds import CARTPOLE
 
 from ...page.base import BookWidget
 from ...page.bundle import bundle, styles
+from ...page.chance import blown, dice
 from ...page.page_model import PageModel, rounded
 from .dream_still import dream_still
 
@@ -29,7 +30,8 @@ class Dream(BookWidget):
 
     models: {name: world model}, the first is shown first; states: (B, 4), where each start's context begins;
     actions: (B, K), its pushes, after which the model's eyes close. `opening`: an expert plays so many steps, or until
-    a dream's pole is gone, before the reader takes over. `step`, `playing`, `look_every` (steps; 0 never), `driver`
+    a dream's pole is gone, before the reader takes over. Where gusts blow they come by chance, and the same in each
+    try. `step`, `playing`, `look_every` (steps; 0 never), `driver`
     ("you", "expert", "coin"), `speed` (of real time), `model`, `start`, `beside` (a model that dreams beside it, -1 for
     none) and `outline` (what is outlined in the dreams: "truth", "physics", which is exact physics from the frames that
     the models saw, or "none") can be read and set. `history` tells of the present try: {actions, theta_true,
@@ -137,7 +139,10 @@ def _checked_starts(states, actions, size):
 
 @torch.no_grad()
 def opening(model, start, steps, world=CARTPOLE):
-    """Play what the widget opens with: frames of truth and dream (N + 1, H, W), their angles in degrees (N + 1,)."""
+    """Play what the widget opens with: frames of truth and dream (N + 1, H, W), their angles in degrees (N + 1,).
+
+    Where gusts blow, they begin when they do in the page.
+    """
     state, pushes = torch.tensor(start["state"], dtype=torch.float64)[None], torch.as_tensor(start["actions"])
     states = [state]
     for push in pushes:
@@ -145,9 +150,9 @@ def opening(model, start, steps, world=CARTPOLE):
     shown = _drawn(torch.cat(states), world)
     belief = model.observe(shown[None], pushes[None])
     truth, dream = [states[-1]], [shown[-1:]]
-    for _ in range(steps):
+    for n in range(steps):
         push = torch.as_tensor(world.expert(truth[-1]))
-        truth.append(world.step(truth[-1], push))
+        truth.append(world.step(blown(world, truth[-1], *dice(0, n)), push))
         belief = model.imagine(belief, push[None])[:, 0]
         dream.append(model.decode(belief))
         if _gone(dream[-1], world) or world.fallen(truth[-1]).any():

@@ -1,6 +1,7 @@
 // One try of the live dream: what was pushed since the models' eyes were closed, and where it led: in truth, in the dream of
 // each model that was asked, and in exact physics from the frames that the models saw.
 
+import { diceOf } from "../../page/chance.js";
 import { fitState } from "../../page/exact_physics.js";
 import { unitFrame } from "../../page/world.js";
 import { inDegrees, poleInWords } from "../../page/words.js";
@@ -27,11 +28,12 @@ export function cutTry(run, step) {
   };
 }
 
-/** Moves the true world on by a push; once it has fallen it stays where it lies. */
+/** Moves the true world on by a push; once it has fallen it stays where it lies. Gusts come by chance, in each try the same. */
 export function pushWorld(run, action) {
   const last = run.truth.at(-1);
+  const chance = diceOf(0, run.actions.length);
   run.actions.push(action);
-  run.truth.push(run.fell ? last : run.world.step(last, action));
+  run.truth.push(run.fell ? last : run.world.step(last, action, chance));
   if (!run.fell && run.world.fallen(run.truth.at(-1))) run.fell = run.actions.length;
 }
 
@@ -97,6 +99,10 @@ export const leaning = (run, state) => inDegrees(run.world.pose(state).theta);
 
 export const truthAt = (run, n) => leaning(run, run.truth[n]);
 
+/** The gusts that began up to a step: [{ step, side }], side -1 left, 1 right. */
+export const gustsIn = (run, last = run.truth.length - 1) => run.truth.slice(0, last + 1)
+  .map((state, step) => ({ step, side: step && !(run.fell < step) ? run.world.began(state) : 0 })).filter(({ side }) => side);
+
 /** How many degrees a dream's pole, or that of exact physics, is from the true one; NaN where there is none to compare. */
 export const apart = (run, steps, n) => (run.fell <= n ? NaN : Math.abs((steps[n - 1]?.theta ?? NaN) - truthAt(run, n)));
 
@@ -153,5 +159,7 @@ export function sentenceOf(run, step, told) {
   });
   const ends = told.filter(({ steps }) => goneBy(steps, step)).map(({ name, kind, steps }) => (
     ` ${capital(article(name, kind))} ${kind === "physics" ? "fell" : "ended"} at step ${goneAt(steps)}.`));
-  return `Step ${step}: ${[truth, ...shown].join(told.length > 1 ? "; " : ", ")}.${ends.join("")}`;
+  const gust = gustsIn(run, step).at(-1);
+  const blew = gust ? ` A gust to the ${gust.side < 0 ? "left" : "right"} began at step ${gust.step}; nobody sees it.` : "";
+  return `Step ${step}: ${[truth, ...shown].join(told.length > 1 ? "; " : ", ")}.${ends.join("")}${blew}`;
 }
