@@ -1,0 +1,88 @@
+"""What chapter 13 says of two paths, of a cause that nobody named, and of doubt in calm air; each with its control."""
+
+import pytest
+import torch
+
+import latent_dynamics as ld
+from latent_dynamics import judging_set, ladder
+from latent_dynamics.world.gusty import GUST_CHANCE, GUSTY
+
+pytestmark = pytest.mark.claims
+
+
+@pytest.fixture(scope="module")
+def found():
+    return ladder.beliefs()
+
+
+@pytest.fixture(scope="module")
+def unseen_causes():
+    return ld.load_model("unseen_causes")
+
+
+def score(found, step):
+    return ladder.spread(found, lambda one: one["crps"][step - 1])[0]
+
+
+@pytest.mark.recorded
+def test_both_paths_are_better_than_either(found):
+    alone = ladder.belief_experiments()["one Gaussian"]
+    assert ladder.compare_beliefs(found["rssm"], found["state_space"], 10)[2] < 0
+    assert score(found["rssm"], 10) < score(alone, 10) + 0.2
+
+
+@pytest.mark.recorded
+def test_the_rung_that_may_believe_in_causes_comes_near_the_exact_belief(found):
+    for step in (10, 15):
+        assert score(found["unseen_causes"], step) <= 1.2 * score(found["exact belief"], step)
+        assert ladder.compare_beliefs(found["unseen_causes"], found["rssm"], step)[2] < 0
+    assert found["unseen_causes"][0]["surprise"] >= 0.9 * found["exact belief"][0]["surprise"]
+
+
+def test_it_finds_when_and_how_hard_gusts_blow(unseen_causes):
+    starts = torch.sigmoid(unseen_causes.starts).item()
+    assert starts == pytest.approx(GUST_CHANCE, rel=0.3)
+    with torch.no_grad():
+        rest = torch.zeros(1, 1, 4)
+        left, right = (unseen_causes.move(rest, torch.tensor([a]))[0][0, 0, 2:] for a in (0, 1))
+    push = (right - left) / 2
+    assert abs(unseen_causes.cause @ push / push.square().sum()).item() == pytest.approx(1, rel=0.2)
+    across = unseen_causes.cause - (unseen_causes.cause @ push / push.square().sum()) * push
+    assert across.norm() < 0.2 * unseen_causes.cause.norm(), "it points where a push points"
+
+
+def test_its_belief_in_a_cause_rises_after_a_gust_and_stays_low_without(unseen_causes):
+    frames, pushes, states = map(torch.from_numpy, judging_set.collected("test", GUSTY).windows(20, stride=10))
+    gust = GUSTY.entry(states, "gust")
+    began, never = gust[:, 12].ne(0) & gust[:, :12].eq(0).all(1), gust.eq(0).all(1)
+    with torch.no_grad():
+        told = {
+            name: unseen_causes.surprise(frames[rows][:30], pushes[rows][:30]).mean(0)
+            for name, rows in {"gust": began, "none": never}.items()
+        }
+    assert told["gust"][13:17].max() > 3 * told["none"][13:17].mean()
+    assert told["gust"][10] < 2 * told["none"][10], "before it is in a picture, nobody knows"
+
+
+def test_noise_on_the_autoencoders_numbers_leaves_the_sheet_and_on_readings_it_does_not():
+    frames = ld.artifacts.frames_of(judging_set.collected("test"))[::60]
+    auto, eyes = ld.load_model("autoencoder_mlp").eyes, ld.load_model("rssm").eyes
+    g, legible = torch.Generator().manual_seed(0), {}
+    with torch.no_grad():
+        for name, (one, code) in {"z": (auto, auto.see(frames)), "q": (eyes, eyes.see(frames)[:, :2])}.items():
+            for share in (0.0, 0.4):
+                noise = torch.randn(code.shape, generator=g) * code.std(0)
+                seen = ld.reader.read(one.decode(code + share * noise)).valid
+                legible[name, share] = seen.double().mean().item()
+    assert legible["z", 0.0] > 0.9 and legible["q", 0.0] > 0.9
+    assert legible["z", 0.4] < legible["q", 0.4] - 0.1
+
+
+@pytest.mark.recorded
+def test_in_calm_air_doubt_stays_within_twice_exact_physics():
+    physics = ladder.figures()["references"]["exact physics"]["intervened"]["theta"][14]
+    errors = {
+        name: ladder.spread(found, lambda one: one["intervened"]["theta"][14])[0]
+        for name, found in ladder.calm_beliefs().items()
+    }
+    assert errors["unseen_causes"] <= 2 * physics and min(errors.values()) > 0.5 * physics
