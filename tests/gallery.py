@@ -56,6 +56,7 @@ MAKERS = {
     "Duel": duel,
     "LadderFigure": lambda: widgets.LadderFigure(ladder(), references()),
     "LatentExplorer": explorer,
+    "Ledger": widgets.Ledger,
     "RolloutPlayer": lambda: widgets.RolloutPlayer.of(untrained(AutoencoderMLP), windows()),
     "Sketch": lambda: widgets.Sketch("How high?", np.arange(1, 11), {"free": 0.3 * np.arange(1, 11)}),
     "WhatIf": lambda: widgets.WhatIf(untrained(AutoencoderMLP), STATES),

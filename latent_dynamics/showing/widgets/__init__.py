@@ -9,12 +9,13 @@ from .dream.dream import Dream, opening, recorded_starts
 from .duel.duel import Duel
 from .ladder_figure.ladder_figure import LadderFigure, ladder_table
 from .latent_explorer.latent_explorer import LatentExplorer
+from .ledger.ledger import Ledger
 from .rollout_player.rollout_player import RolloutPlayer
 from .sketch.sketch import Sketch
 from .what_if.what_if import WhatIf
 
 __all__ = [
-    "Choose", "CropExplorer", "Dream", "Duel", "LadderFigure", "LatentExplorer", "PageModel", "RolloutPlayer",
+    "Choose", "CropExplorer", "Dream", "Duel", "LadderFigure", "LatentExplorer", "Ledger", "PageModel", "RolloutPlayer",
     "Sketch", "WhatIf", "ladder_table", "opening", "recorded_starts", "show",
 ]  # fmt: skip
 
