@@ -12,11 +12,12 @@ from .latent_explorer.latent_explorer import LatentExplorer
 from .ledger.ledger import Ledger
 from .rollout_player.rollout_player import RolloutPlayer
 from .sketch.sketch import Sketch
+from .stepper.stepper import Stepper
 from .what_if.what_if import WhatIf
 
 __all__ = [
     "Choose", "CropExplorer", "Dream", "Duel", "LadderFigure", "LatentExplorer", "Ledger", "PageModel", "RolloutPlayer",
-    "Sketch", "WhatIf", "ladder_table", "opening", "recorded_starts", "show",
+    "Sketch", "Stepper", "WhatIf", "ladder_table", "opening", "recorded_starts", "show",
 ]  # fmt: skip
 
 

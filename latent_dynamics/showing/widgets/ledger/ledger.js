@@ -132,12 +132,14 @@ function familyChoice(families, name, onchoose) {
   return { node, show: (family) => inputs.forEach((input) => { input.checked = input.value === family; }) };
 }
 
+let groups = 0; // radio buttons of two views of one ledger must not belong together
+
 function render({ model, el }) {
   const set = setterOf(model);
   const offered = model.get("offered");
   const dial = (trait, name) => ({ trait, ...slider(name, (n) => set({ [trait]: offered[trait][n - 1] })) });
   const dials = [dial("a", "a"), dial("Q", "Q, of a step"), dial("R", "R, of a reading")];
-  const family = familyChoice(model.get("families"), `ld-ledger-${Math.random()}`, (one) => set({ family: one }));
+  const family = familyChoice(model.get("families"), `ld-ledger-${++groups}`, (one) => set({ family: one }));
   const which = chooser("Readings", model.get("noises").map((_, i) => `draw ${i + 1}`), (sequence) => set({ sequence }));
   const panels = [
     panel("Step by step, nats.", [["owed", "share of \u2212ln p(o)"], ["gap", "gap"], ["misfit", "misfit"], ["kl", "KL to the prior"]], HEIGHT.steps, drawSteps),
