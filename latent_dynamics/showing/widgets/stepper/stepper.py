@@ -45,14 +45,14 @@ class Stepper(BookWidget):
     moment = t.Int(help="2 t before frame t is seen, 2 t + 1 after").tag(sync=True)
     revealed = t.Bool(False, help="whether gusts are shown").tag(sync=True)
 
-    def __init__(self, states, prior, posterior, seen, kl, gusts, world, moment=None, title=""):
+    def __init__(self, states, prior, posterior, seen, kl, gusts, world, moment=None, revealed=False, title=""):
         parts = {"states": states, "prior": prior, "posterior": posterior, "seen": seen, "kl": kl, "gusts": gusts}
         lengths = {name: len(part) for name, part in parts.items()}
         if len(set(lengths.values())) > 1 or len(states) < 2:
             raise ValueError(f"lengths are {lengths}; expected the same for all, at least 2")
         rounded = {name: np.round(np.asarray(part, dtype=float), 4).tolist() for name, part in parts.items()}
         opening = 2 * int(np.argmax(kl)) + 1 if moment is None else moment  # where it was most surprised
-        traits = rounded | {"world": dict(world.page), "title": title, "moment": opening}
+        traits = rounded | {"world": dict(world.page), "title": title, "moment": opening, "revealed": revealed}
         super().__init__(repr(traits).encode(), **traits)
 
     @t.validate("moment")
