@@ -1,7 +1,7 @@
 """A chain of single numbers, small enough that everything about its ELBO is known in closed form.
 
 z_1 ~ N(0, P); z_t = a z_{t-1} + w, w ~ N(0, Q); o_t = z_t + v, v ~ N(0, R): the linear-Gaussian world of one dimension.
-What the readings from t on say of z_t is a parabola, ln p(o_{t:T} | z_t) = h_t z_t - J_t z_t^2 / 2 + n_t.
+What the readings from t on say of z_t is a parabola, ln p(o_{t:T} | z_t) = eta_t z_t - J_t z_t^2 / 2 + n_t.
 """
 
 import math
@@ -15,9 +15,9 @@ GRID = 8.0  # standard deviations that a grid reaches to either side
 
 
 class Parabolas(NamedTuple):
-    """ln p(o_{t:T} | z_t) = h z - J z^2 / 2 + n."""
+    """ln p(o_{t:T} | z_t) = eta z - J z^2 / 2 + n."""
 
-    h: torch.Tensor  # (B, T)
+    eta: torch.Tensor  # (B, T)
     J: list  # T numbers: they depend on no reading
     n: torch.Tensor  # (B, T)
 
@@ -74,29 +74,29 @@ class Chain:
 
     def parabolas(self, o):
         """Gather what readings (B, T) say of each latent, from the last step backwards: Parabolas."""
-        hs, Js, ns = [], [], []
+        etas, Js, ns = [], [], []
         for seen in o.flip(1).unbind(1):
-            h, J, n = seen / self.R, 1 / self.R, _log_normal(seen, self.R)
-            if hs:
+            eta, J, n = seen / self.R, 1 / self.R, _log_normal(seen, self.R)
+            if etas:
                 shrink = 1 + self.Q * Js[-1]
-                h = h + self.a * hs[-1] / shrink
+                eta = eta + self.a * etas[-1] / shrink
                 J = J + self.a**2 * Js[-1] / shrink
-                n = n + ns[-1] - math.log(shrink) / 2 + self.Q * hs[-1].square() / (2 * shrink)
-            hs.append(h), Js.append(J), ns.append(n)
-        return Parabolas(torch.stack(hs[::-1], 1), Js[::-1], torch.stack(ns[::-1], 1))
+                n = n + ns[-1] - math.log(shrink) / 2 + self.Q * etas[-1].square() / (2 * shrink)
+            etas.append(eta), Js.append(J), ns.append(n)
+        return Parabolas(torch.stack(etas[::-1], 1), Js[::-1], torch.stack(ns[::-1], 1))
 
     def posterior(self, o):
         """Return p(z_t | z_{t-1}, o_{t:T}) of readings (B, T) exactly, as a Walk."""
         told = self.parabolas(o)
         s2 = [1 / (1 / self._step(t) + J) for t, J in enumerate(told.J)]
         k = [self._slope(t) * one / self._step(t) for t, one in enumerate(s2)]
-        return Walk(told.h * o.new_tensor(s2), k, s2)
+        return Walk(told.eta * o.new_tensor(s2), k, s2)
 
     def best(self, family, o):
         """Return the q of a family that leaves the least of ln p(o): a Walk. Raises ValueError for another family.
 
         smoothing: q(z_t | z_{t-1}, o_{1:T}), which is the true posterior. filtering: q(z_t | z_{t-1}, o_{<=t}), least
-        on average over readings: h_t gives way to what is expected of it. mean-field: q(z_t | o_{1:T}), no z_{t-1}.
+        on average over readings: eta_t gives way to what is expected of it. mean-field: q(z_t | o_{1:T}), no z_{t-1}.
         """
         true = self.posterior(o)
         if family == "smoothing":
@@ -130,16 +130,16 @@ class Chain:
         """Return what the best filtering q leaves of ln p(o) at each step, on average over readings: (steps,) nats.
 
         KL(q || p(z | o)) = sum_t E_q KL(q_t || p(z_t | z_{t-1}, o_{t:T})), and the true one is
-        N(s^2 (a z_{t-1} / Q + h_t), s^2) with s^2 = 1 / (1 / Q + J_t). A filter knows h_t up to what the future adds:
-        its best mean has E[h_t | o_{<=t}] there, its best variance is s^2, whatever z_{t-1}. What remains is
-        s^2 Var(h_t | o_{<=t}) / 2. Of that h_t only a h_{t+1} / (1 + Q J_{t+1}) is unknown; and h_{t+1} ~ N(J z, J)
-        given z_{t+1} = z, whose variance given o_{<=t} is Kalman's predicted one, V:
+        N(s^2 (a z_{t-1} / Q + eta_t), s^2) with s^2 = 1 / (1 / Q + J_t). A filter knows eta_t up to what the future
+        adds: its best mean has E[eta_t | o_{<=t}] there, its best variance is s^2, whatever z_{t-1}. What remains is
+        s^2 Var(eta_t | o_{<=t}) / 2. Of that eta_t only a eta_{t+1} / (1 + Q J_{t+1}) is unknown. Given z_{t+1} = z,
+        eta_{t+1} ~ N(J z, J), and the variance of z_{t+1} given o_{<=t} is Kalman's predicted one, V:
           price_t = s^2 / 2 (a / (1 + Q J))^2 (J + J^2 V), J and V of step t + 1; nothing at the last step.
         After Bayer et al. (2021), who show that there is such a price.
         """
         o = torch.zeros(1, steps, dtype=torch.float64)  # neither J nor V depends on readings
         J, V, s2 = self.parabolas(o).J, self.kalman(o)[1], self.posterior(o).s2
-        unknown = [self._carry(one) ** 2 * (one + one**2 * spread) for one, spread in zip(J[1:], V[1:])]  # Var(h_t | .)
+        unknown = [self._carry(one) ** 2 * (one + one**2 * spread) for one, spread in zip(J[1:], V[1:])]  # Var(eta_t)
         return torch.tensor([*(s * var / 2 for s, var in zip(s2, unknown)), 0.0], dtype=torch.float64)
 
     def _step(self, t):
@@ -153,9 +153,9 @@ class Chain:
 
     def _ahead(self, told, t, mean, spread):
         """E ln p(o_{t+1:T} | z_t) for z_t of this mean (B,) and variance: (B,)."""
-        h, J, n, shrink = told.h[:, t + 1], told.J[t + 1], told.n[:, t + 1], 1 + self.Q * told.J[t + 1]
+        eta, J, n, shrink = told.eta[:, t + 1], told.J[t + 1], told.n[:, t + 1], 1 + self.Q * told.J[t + 1]
         square = self.a**2 * (mean.square() + spread)
-        return n - math.log(shrink) / 2 + (self.Q * h.square() / 2 + self.a * mean * h - J * square / 2) / shrink
+        return n - math.log(shrink) / 2 + (self.Q * eta.square() / 2 + self.a * mean * eta - J * square / 2) / shrink
 
 
 def brute_force(chain, o, points):

@@ -1,4 +1,4 @@
-"""The stepper in a page: before a frame it hides the frame, after it tells what was believed; gusts wait to be asked for."""
+"""The stepper in a page: before a frame it hides the frame, after it tells what is believed; gusts wait to be asked."""
 
 import numpy as np
 import pytest

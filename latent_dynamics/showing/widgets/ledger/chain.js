@@ -45,19 +45,19 @@ export function chainOf({ a, Q, R, P }) {
     });
   }
 
-  /** ln p(o_{t:T} | z_t) = h z - J z^2 / 2 + n, from the last step backwards. */
+  /** ln p(o_{t:T} | z_t) = eta z - J z^2 / 2 + n, from the last step backwards. */
   function parabolas(o) {
     const found = [];
     for (const seen of o.toReversed()) {
-      let [h, J, n] = [seen / R, 1 / R, logNormal(seen, R)];
+      let [eta, J, n] = [seen / R, 1 / R, logNormal(seen, R)];
       if (found.length) {
         const next = found[0];
         const shrink = 1 + Q * next.J;
-        h += (a * next.h) / shrink;
+        eta += (a * next.eta) / shrink;
         J += (a * a * next.J) / shrink;
-        n += next.n - Math.log(shrink) / 2 + (Q * next.h ** 2) / (2 * shrink);
+        n += next.n - Math.log(shrink) / 2 + (Q * next.eta ** 2) / (2 * shrink);
       }
-      found.unshift({ h, J, n });
+      found.unshift({ eta, J, n });
     }
     return found;
   }
@@ -66,7 +66,7 @@ export function chainOf({ a, Q, R, P }) {
   function posterior(o) {
     const told = parabolas(o);
     const s2 = told.map(({ J }, t) => 1 / (1 / step(t) + J));
-    return { c: told.map(({ h }, t) => h * s2[t]), k: s2.map((one, t) => (slope(t) * one) / step(t)), s2 };
+    return { c: told.map(({ eta }, t) => eta * s2[t]), k: s2.map((one, t) => (slope(t) * one) / step(t)), s2 };
   }
 
   /** The q of a family that leaves the least of ln p(o). */
@@ -77,7 +77,7 @@ export function chainOf({ a, Q, R, P }) {
       const told = parabolas(o);
       const ahead = kalman(o);
       const expected = o.map((seen, t) => seen / R + (t + 1 < o.length ? carry(told[t + 1].J) * told[t + 1].J * ahead[t + 1].mean : 0));
-      return { ...exact, c: expected.map((h, t) => h * exact.s2[t]) };
+      return { ...exact, c: expected.map((eta, t) => eta * exact.s2[t]) };
     }
     const precision = o.map((_, t) => 1 / step(t) + 1 / R + (t + 1 < o.length ? (a * a) / Q : 0));
     return { c: moments(exact).map(({ mean }) => mean), k: o.map(() => 0), s2: precision.map((one) => 1 / one) };
@@ -103,9 +103,9 @@ export function chainOf({ a, Q, R, P }) {
   }
 
   /** E ln p(o_{t+1:T} | z_t) for z_t of this mean and variance, of the parabola of step t + 1. */
-  function ahead({ h, J, n }, mean, spread) {
+  function ahead({ eta, J, n }, mean, spread) {
     const shrink = 1 + Q * J;
-    return n - Math.log(shrink) / 2 + ((Q * h * h) / 2 + a * mean * h - (J * a * a * (mean * mean + spread)) / 2) / shrink;
+    return n - Math.log(shrink) / 2 + ((Q * eta * eta) / 2 + a * mean * eta - (J * a * a * (mean * mean + spread)) / 2) / shrink;
   }
 
   /** What the best filtering q leaves of ln p(o) at each step, on average over readings. */
