@@ -10,6 +10,7 @@ from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame, un
 from latent_dynamics.models import AutoencoderMLP
 from latent_dynamics.showing import widgets
 from latent_dynamics.world.rendering import draw
+from latent_dynamics.world.worlds import CARTPOLE
 
 STATES = np.array([[0.0, 0, 0.01, 0], [0.4, 0.2, 0.1, 0.3]])
 QUESTION = {"question": "Which?", "options": {"one": "why one", "two": "why two"}, "right": "two", "evidence": "Two."}
@@ -64,6 +65,12 @@ def collapsed():
     }  # fmt: skip
 
 
+def stepper():
+    """Three frames of a standing pole, of which the last surprises."""
+    belief = [[0.0, 1.0, 0.0, 1.0]] * 3
+    return widgets.Stepper(np.zeros((3, 4)), belief, belief, [[0.0, 0.0]] * 3, [1.0, 1.0, 2.0], [0.0] * 3, CARTPOLE)
+
+
 MAKERS = {
     "Choose": lambda: widgets.Choose(**QUESTION, films=np.random.default_rng(0).random((2, 3, 8, 10))),
     "Collapse": collapse,
@@ -72,8 +79,10 @@ MAKERS = {
     "Duel": duel,
     "LadderFigure": lambda: widgets.LadderFigure(ladder(), references()),
     "LatentExplorer": explorer,
+    "Ledger": widgets.Ledger,
     "RolloutPlayer": lambda: widgets.RolloutPlayer.of(untrained(AutoencoderMLP), windows()),
     "Sketch": lambda: widgets.Sketch("How high?", np.arange(1, 11), {"free": 0.3 * np.arange(1, 11)}),
+    "Stepper": stepper,
     "WhatIf": lambda: widgets.WhatIf(untrained(AutoencoderMLP), STATES),
 }
 

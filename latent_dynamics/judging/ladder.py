@@ -19,14 +19,14 @@ from ..keeping.artifacts import (
 from ..keeping.fingerprint import source_of
 from ..world.gusty import GUSTY
 from ..world.worlds import CARTPOLE
-from . import drift, exact_belief, judging_set, measuring, measuring_belief, references, statistics
+from . import drift, exact_belief, judging_set, measuring, measuring_belief, measuring_pushes, references, statistics
 
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {
     "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known_of_gusts": 1,
-    "gusty": 1, "gusty_experiments": 1, "calm": 1,
+    "gusty": 1, "gusty_experiments": 1, "calm": 1, "pushes": 1,
 }  # fmt: skip
-IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments")  # judged in distribution, in the gusty world
+IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments", "pushes")  # judged in distribution, in the gusty world
 GAMES = 100  # that a controller on a rung's belief plays
 HORIZONS = (1, 3, 5, 10, 20)  # steps dreamt in training, chapter 8
 NOISES = (0.1, 0.3, 1.0, 3.0)  # noise in training in units of a step's change, chapter 8
@@ -72,9 +72,14 @@ SIZES = {  # how small may a belief be? chapter 13
     f"memory {memory}, latent {latent}": ("rssm", {"memory": memory, "latent": latent} | SHORT)
     for memory, latent in ((4, 2), (16, 4), (64, 6))
 }
-GUSTY_EXPERIMENTS = COLLAPSE | CURES | SIZES | {  # varied rungs of the gusty world; "data" may name another data set
+TAUGHT = {  # without a price for its latent, and by pushes that never answer to what blows; chapter 11
+    "state_space, weight 0": ("state_space", {"beta": 0.0, "epochs": 4}),
+    "state_space, coins": ("state_space", {"data": "gusty_coins"}),
+}
+GUSTY_EXPERIMENTS = TAUGHT | COLLAPSE | CURES | SIZES | {  # varied rungs; "data" may name another data set
     "one Gaussian": ("mdn_rnn", {"mixtures": 1}),
 }
+PUSHED = {"state_space": ("state_space", {})} | TAUGHT  # of which it is measured what they believe of a push
 SAME = {  # experiments that are rungs
     "two frames, 1 steps": "two_frame", "two frames, 5 steps": "multi_step", "noise 0.3": "noise_robust",
     "memory": "recurrent", "position_velocity": "position_velocity",
@@ -133,6 +138,7 @@ def _settings():
     return {
         "experiments": EXPERIMENTS, "combinations": COMBINATIONS, "trials": trials(),
         "gusty_experiments": GUSTY_EXPERIMENTS, "calm": {name: (name, {"data": "mixed"}) for name in UNCERTAIN},
+        "pushes": PUSHED,
     }  # fmt: skip
 
 
@@ -150,7 +156,8 @@ def asked(kind, name, seed):
 def fingerprint(kind, name, seed):
     """Return all that the figures of a task depend on: settings, data, the model, and the source that measures them."""
     if kind in IN_GUSTS:
-        judge = {"source": source_of(measuring_belief), "windows": judging_set.key("test", GUSTY)}
+        judged_by = measuring_pushes if kind == "pushes" else measuring_belief
+        judge = {"source": source_of(judged_by), "windows": judging_set.key("test", GUSTY)}
         if kind != "known_of_gusts":
             (rung,), settings = asked(kind, name, seed)
             return judge | {"model": model_key(rung, **settings)}
@@ -179,6 +186,8 @@ def measure(kind, name, seed):
         else:
             names, settings = asked(kind, name, seed)
             model = load_model(*names, shipped=False, **settings)
+        if kind == "pushes":
+            return measuring_pushes.measured(model, judging_set.collected("test", GUSTY))
         return measuring_belief.measured(model, judging_set.futures(), judging_set.collected("test", GUSTY))
     cuts = windows(judged_on(kind))
     if kind == "references":
@@ -266,6 +275,12 @@ def compare_beliefs(one, other, step, draws=2000):
     times = np.random.default_rng(0).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), draws)
     low, high = np.quantile((times @ gaps) / (times @ counts), (0.025, 0.975))
     return float(gaps.sum() / counts.sum()), float(low), float(high)
+
+
+def pushes():
+    """Return what models believe that a push does, {name: {seed: figures}}, of `measuring_pushes.measured`."""
+    found = recorded.figures("pushes")
+    return {name: found[name] for name in PUSHED}
 
 
 def scores(evaluations, protocol="intervened"):

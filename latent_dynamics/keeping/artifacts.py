@@ -75,6 +75,7 @@ DATA_SETS = {
     "random": DataSet("random", 8_000),
     "mixed": DataSet("mixed", 20_000),
     "gusty": DataSet("mixed", 80_000, GUSTY),
+    "gusty_coins": DataSet("random", 80_000, GUSTY),  # pushes that answer to nothing
 }
 
 
@@ -133,7 +134,7 @@ def _episodes_key(name, seed):
 
 
 def load_episodes(name="mixed", split=None, seed=None):
-    """Load the data set "random", "mixed" or "gusty", whole or one split of it; collected on first use.
+    """Load a data set by its name in DATA_SETS, whole or one split of it; collected on first use.
 
     split: "train", "validation", "test" or None. Returns Episodes. Raises ValueError for an unknown name.
     """
@@ -313,7 +314,7 @@ def _untrained(name, seed, data, encoder_seed, data_seed, settings):
     if model.needs_eyes is None:
         return model, key, None
     eyes_seed = seed if encoder_seed is None else encoder_seed
-    pictures = "mixed" if data == "gusty" else data  # no gust is in a picture: the eyes may be those of calm air
+    pictures = "mixed" if data.startswith("gusty") else data  # no gust is in a picture: the eyes may be of calm air
     eyes = _Eyes.of(model.needs_eyes, pictures, eyes_seed, model.eyes.size, data_seed)
     return model, key | {"eyes": eyes.key}, eyes
 
