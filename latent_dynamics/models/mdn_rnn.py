@@ -36,9 +36,13 @@ class MDNRNN(OnReadings):
 
     def density(self, h, shown):
         """Return the next reading's mixture: logarithms of weights (..., K), and Gaussians (..., K, 2)."""
-        weight, change, raw = self.says(h).split([self.mixtures, 2 * self.mixtures, 2 * self.mixtures], -1)
+        weight, change, raw = self.says(h).split(
+            [self.mixtures, 2 * self.mixtures, 2 * self.mixtures], -1
+        )
         mean = shown[..., None, :] + SMALL * change.unflatten(-1, (-1, 2))
-        return F.log_softmax(weight, -1), Gaussian(mean, positive(raw.unflatten(-1, (-1, 2)) - 3))
+        return F.log_softmax(weight, -1), Gaussian(
+            mean, positive(raw.unflatten(-1, (-1, 2)) - 3)
+        )
 
     @staticmethod
     def log_prob(weight, parts, o):

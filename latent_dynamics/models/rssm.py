@@ -26,19 +26,28 @@ class RSSM(SequentialLatent):
 
     def advance(self, memory, z, action):
         h, before, begun = memory.split([self.wide, self.latent, 1], 1)
-        h = self.cell(torch.cat([z, begun * (z - before) / SMALL, self.push(action)], 1), h)
+        h = self.cell(
+            torch.cat([z, begun * (z - before) / SMALL, self.push(action)], 1),
+            h,
+        )
         return torch.cat([h, z, 0 * begun + 1], 1)
 
     def prior(self, memory):
         change, raw = self.move(memory).chunk(2, 1)
         z, begun = memory[:, self.wide : -1], memory[:, -1:]
-        return Gaussian(z + SMALL * change, begun * positive(raw - 3) + (1 - begun))
+        return Gaussian(
+            z + SMALL * change, begun * positive(raw - 3) + (1 - begun)
+        )
 
     def posterior(self, memory, p, seen):
-        return self.correct(memory, p, seen[:, :2] - self.emission(memory, p.mean), seen[:, 2:])
+        return self.correct(
+            memory, p, seen[:, :2] - self.emission(memory, p.mean), seen[:, 2:]
+        )
 
     def emission(self, memory, z):
-        return z[..., :2] + SMALL * self.draws(torch.cat([memory[..., : self.wide], z], -1))
+        return z[..., :2] + SMALL * self.draws(
+            torch.cat([memory[..., : self.wide], z], -1)
+        )
 
     def remember(self, memory, z, seen):
         return memory

@@ -93,8 +93,11 @@ class SequentialLatent(OnReadings):
 
     def _arrive(self, memory, z, noise=None):
         shown = self.emission(memory, z)
-        fed = shown if noise is None else shown + self.sigma * noise  # what a memory that needs a frame is given
-        memory = self.remember(memory, z, torch.cat([fed, 0 * fed[:, :1] + 1], 1))
+        # what a memory that needs a frame is given
+        fed = shown if noise is None else shown + self.sigma * noise
+        memory = self.remember(
+            memory, z, torch.cat([fed, 0 * fed[:, :1] + 1], 1)
+        )
         return torch.cat([shown, memory, z, 0 * z], 1)
 
     # Learning
@@ -114,11 +117,15 @@ class SequentialLatent(OnReadings):
             each = terms.kl.sum(-1)
         else:
             q, p = terms.posterior, terms.prior
-            to_prior, to_posterior = kl(still(q), p).sum(-1), kl(q, still(p)).sum(-1)
+            to_prior, to_posterior = (
+                kl(still(q), p).sum(-1), kl(q, still(p)).sum(-1)
+            )  # fmt: skip
             each = self.balance * to_prior + (1 - self.balance) * to_posterior
         if self.free_on_average:
             return average(each, there).clamp(min=self.free_bits)
-        return average(each.clamp(min=self.free_bits) if self.free_bits else each, there)
+        return average(
+            each.clamp(min=self.free_bits) if self.free_bits else each, there
+        )
 
     def lessons(self, *splits):
         """Yield what is learned from Episodes for training and for validation: the ELBO, and whether it goes on."""
@@ -147,8 +154,17 @@ class Corrector(nn.Module):
 
     def forward(self, memory, p, surprise, whole):
         """(B, M), prior p, surprise (B, 2), whole (B, 1) -> Gaussian; the prior itself where nothing was seen."""
-        bounded = surprise.clamp(-4, 4)  # a filter that believes any surprise may run away
+        # a filter that believes any surprise may run away
+        bounded = surprise.clamp(-4, 4)
         told = self.net(torch.cat([memory, bounded / SMALL, p.std], 1))
-        gain, shift, raw = told.split([2 * self.latent, self.latent, self.latent], 1)
-        moved = (gain.unflatten(1, (-1, 2)) * bounded[:, None]).sum(-1) + SMALL * shift
-        return Gaussian(p.mean + whole * moved, whole * positive(raw - 3) + (1 - whole) * p.std)
+        gain, shift, raw = told.split(
+            [2 * self.latent, self.latent, self.latent], 1
+        )
+        moved = (
+            (gain.unflatten(1, (-1, 2)) * bounded[:, None]).sum(-1)
+            + SMALL * shift
+        )
+        return Gaussian(
+            p.mean + whole * moved,
+            whole * positive(raw - 3) + (1 - whole) * p.std,
+        )

@@ -128,8 +128,13 @@ class UnseenCauses(OnReadings):
         """Move every history by a step, and merge those that now share their recent past."""
         past = past or self.past
         moved, slope = self.move(mean, action)
-        cov = slope @ cov @ slope.mT + torch.diag(positive(self.move_noise).square())
-        each = weight[:, past.parents] + self.chances()[past.old, past.new[:, None]]  # (B, M, 3)
+        cov = slope @ cov @ slope.mT + torch.diag(
+            positive(self.move_noise).square()
+        )
+        each = (
+            weight[:, past.parents]
+            + self.chances()[past.old, past.new[:, None]]
+        )  # (B, M, 3)
         weight = each.logsumexp(-1)
         share = (each - weight[..., None]).exp()
         means = moved[:, past.parents]  # (B, M, 3, 4)
@@ -144,15 +149,26 @@ class UnseenCauses(OnReadings):
 
         One number of the reading after the other, in Joseph's form, which rounding cannot make indefinite.
         """
-        noise, whole, fit = positive(self.read_noise).square(), seen[:, None, 2:], 0.0
+        noise, whole, fit = (
+            positive(self.read_noise).square(), seen[:, None, 2:], 0.0
+        )  # fmt: skip
         for k in range(2):
             expected = cov[..., k, k] + noise[k]  # (B, M)
             gain = whole * cov[..., k] / expected[..., None]  # (B, M, 4)
             miss = seen[:, None, k] - mean[..., k]
-            fit = fit - (miss.square() / expected + (2 * math.pi * expected).log()) / 2
+            fit = (
+                fit
+                - (
+                    miss.square() / expected
+                    + (2 * math.pi * expected).log()
+                ) / 2
+            )
             mean = mean + gain * miss[..., None]
             kept = torch.eye(4) - gain[..., None] * torch.eye(4)[k]
-            cov = kept @ cov @ kept.mT + noise[k] * gain[..., None] * gain[..., None, :]
+            cov = (
+                kept @ cov @ kept.mT
+                + noise[k] * gain[..., None] * gain[..., None, :]
+            )
         after = weight + whole[..., 0] * fit
         likelihood = after.logsumexp(1)
         return *self.tidied(after - likelihood[:, None], mean, cov), likelihood

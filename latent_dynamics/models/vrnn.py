@@ -32,7 +32,9 @@ class VRNN(SequentialLatent):
 
     def advance(self, memory, z, action):
         h, shown, change, begun = self.parts(memory)
-        h = self.cell(torch.cat([shown, change / SMALL, z, self.push(action)], 1), h)
+        h = self.cell(
+            torch.cat([shown, change / SMALL, z, self.push(action)], 1), h
+        )
         return torch.cat([h, shown, change, 0 * begun + 1], 1)
 
     def prior(self, memory):
@@ -42,8 +44,13 @@ class VRNN(SequentialLatent):
     def posterior(self, memory, p, seen):
         h, before, _, begun = self.parts(memory)
         told, whole = (seen[:, :2] - before) / self.scale(begun), seen[:, 2:]
-        mean, raw = self.infers(torch.cat([h, told.clamp(-20, 20), begun], 1)).chunk(2, 1)
-        return Gaussian(whole * mean + (1 - whole) * p.mean, whole * positive(raw) + (1 - whole) * p.std)
+        mean, raw = self.infers(
+            torch.cat([h, told.clamp(-20, 20), begun], 1)
+        ).chunk(2, 1)
+        return Gaussian(
+            whole * mean + (1 - whole) * p.mean,
+            whole * positive(raw) + (1 - whole) * p.std,
+        )
 
     def emission(self, memory, z):
         h, before, _, begun = self.parts(memory)
