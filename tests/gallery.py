@@ -2,11 +2,13 @@
 
 import numpy as np
 import torch
+from gusts import contexts
 from ladders import ladder, references
 
 from latent_dynamics.acting.controllers import Controller
 from latent_dynamics.judging.drift import Windows
 from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame, untrained
+from latent_dynamics.keeping.artifacts import load_model
 from latent_dynamics.models import AutoencoderMLP
 from latent_dynamics.showing import widgets
 from latent_dynamics.world.rendering import draw
@@ -49,15 +51,28 @@ def crop():
     return widgets.CropExplorer(screens)
 
 
+def fan():
+    """What a model of the shipped set holds possible."""
+    return widgets.Fan({"doubter": load_model("state_space")}, *contexts(2), horizon=6, samples=4, real=4)
+
+
+def surprise():
+    """Its surprise, in a short game."""
+    short = {"opening": 24, "gust": (13, "left"), "dark": (16, 20), "samples": 4}
+    return widgets.Surprise({"doubter": load_model("state_space")}, *contexts(2), **short)
+
+
 MAKERS = {
     "Choose": lambda: widgets.Choose(**QUESTION, films=np.random.default_rng(0).random((2, 3, 8, 10))),
     "CropExplorer": crop,
     "Dream": dream,
     "Duel": duel,
+    "Fan": fan,
     "LadderFigure": lambda: widgets.LadderFigure(ladder(), references()),
     "LatentExplorer": explorer,
     "RolloutPlayer": lambda: widgets.RolloutPlayer.of(untrained(AutoencoderMLP), windows()),
     "Sketch": lambda: widgets.Sketch("How high?", np.arange(1, 11), {"free": 0.3 * np.arange(1, 11)}),
+    "Surprise": surprise,
     "WhatIf": lambda: widgets.WhatIf(untrained(AutoencoderMLP), STATES),
 }
 
