@@ -139,9 +139,7 @@ def compare(call, model, frames, actions):
         here("step", belief, action[None])
         belief = here("update", belief, action[None], here("see", frame[None]))
         here("decode", belief)
-    return {
-        name: float((call.many(name, asked[name]) - torch.stack(answers[name])).abs().max()) for name in FUNCTIONS
-    }
+    return {name: float((call.many(name, asked[name]) - torch.stack(answers[name])).abs().max()) for name in FUNCTIONS}
 
 
 def film(steps):
@@ -319,6 +317,11 @@ class Unknown(Everything):
         return torch.cumprod(states, 1)
 
 
+class Flat(Everything):
+    def decode(self, states):
+        return super().decode(states) + states.argmax()
+
+
 class Deaf(Everything):
     def begin(self, code):
         return torch.zeros(1, 12)
@@ -326,7 +329,12 @@ class Deaf(Everything):
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [(Branching, "which way to go"), (Unknown, "no operation 'cumprod'"), (Deaf, "does not depend on what it is given")],
+    [
+        (Branching, "which way to go"),
+        (Unknown, "no operation 'cumprod'"),
+        (Flat, "'argmax' along one dimension only"),
+        (Deaf, "does not depend on what it is given"),
+    ],
 )
 def test_what_the_page_cannot_do_is_named(model, message):
     with pytest.raises(CannotBeExported, match=message):

@@ -32,8 +32,8 @@ def normals(seed, first, *shape):
 
 
 def dice(seed, step, count=1):
-    """Return the two numbers by which each of `count` futures decides whether a gust begins before a step, and which way:
-    (count,), (count,). The page's worlds draw the same.
+    """Return the two numbers by which each of `count` futures decides whether a gust begins before a step, and to which
+    side: (count,), (count,). The page's worlds draw the same.
     """
     places = 2 * (step * count + np.arange(count))
     return tuple(torch.from_numpy(uniform(seed, places + k)) for k in (0, 1))

@@ -8,6 +8,7 @@ import copy
 import hashlib
 import zlib
 from contextlib import suppress
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from latent_dynamics.models.stepwise import STEPS, defines, stepwise
 
 from .base import BookWidget, unnoticed
 from .trace import CannotBeExported, trace
-from .uncertain import extra_functions
+from .uncertain import Poses, extra_functions
 
 FUNCTIONS = (*STEPS, "decode")
 LARGE = 20_000  # weights in a matrix
@@ -69,6 +70,22 @@ class PageModel(BookWidget):
         page.model, page.why_in_kernel = stepwise(model), why
         page.on_msg(page._answer)
         return page
+
+    def needs(self, *names):
+        """Raise a ValueError that says which of these functions the page cannot compute; returns itself otherwise."""
+        missing = [name for name in names if name not in self.functions]
+        if missing:
+            raise ValueError(
+                f"the model {self.name!r} cannot be asked in a page for {', '.join(missing)}; expected one with a "
+                "latent or samplers whose operations the page has, and trained: teach its eyes first"
+            )
+        return self
+
+    @cached_property
+    def as_computed(self):
+        """The model as the page computes it, its weights rounded, and where its pen draws: (model, Poses)."""
+        model = rounded(self.model)
+        return model, Poses(model)
 
     def _answer(self, _, message, buffers):
         """Compute what the page asks for by {id, call} and buffers of float32, or say why not by {id, error}."""

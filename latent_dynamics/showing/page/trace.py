@@ -114,8 +114,8 @@ class _Graph:
             raise CannotBeExported(
                 f"the page's engine has no operation {name!r}; it has {', '.join(sorted(OPERATIONS))}"
             )
-        if plain in ALONG and (len(args) < 2 or args[1] is None or (isinstance(args[1], list) and len(args[1]) != 1)):
-            raise CannotBeExported(f"the page's engine has {name!r} along one dimension only, not {[*args[1:], kwargs]}")
+        if plain in ALONG and len(args[1] if len(args) > 1 and isinstance(args[1], list) else args[1:2]) != 1:
+            raise CannotBeExported(f"the page's engine has {name!r} along one dimension only, not {args[1:]}")
         if plain in ALONG or isinstance(out, (list, tuple)):
             kwargs = {}  # whether dimensions stay does not change the numbers
         if isinstance(out, (list, tuple)):

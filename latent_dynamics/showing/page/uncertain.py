@@ -3,6 +3,8 @@
 The page runs one sample at a time, and hands the noise in: the same noise gives the same sample there and here.
 """
 
+from contextlib import suppress
+
 import numpy as np
 import torch
 
@@ -16,6 +18,7 @@ from latent_dynamics.world.rendering import draw
 SAMPLERS = ("scatter", "sample_step")
 PIECES = ("split", "advance", "prior", "posterior", "observed")  # of a model with a latent at each step
 POWERS = torch.tensor([[i, j] for i in range(4) for j in range(4 - i)]).float()  # of a cubic in two numbers
+LEAST = 0.25  # of a pen's drawings that must be readable
 LEAN = np.radians(15)  # as far as poles lean by which a pen is surveyed
 
 
@@ -63,7 +66,8 @@ class Poses:
 
     To draw and read a frame for each of many samples is too slow for a page. So the pen is surveyed once, all over the
     track: its drawings are read as the judge reads them, and a cubic in the two numbers that it draws is fitted to
-    that. The rest, `error` (metres, radians; root mean square), is about what the reader is off by on any frame.
+    that. The rest, `error` (metres, radians; root mean square), is about what the reader is off by on any frame. Raises
+    ValueError for a pen of whose drawings the reader can make nothing.
     """
 
     def __init__(self, model, points=25):
@@ -77,6 +81,8 @@ class Poses:
             shown = torch.cartesian_prod(*sides)  # (points^2, 2)
             drawn = read(model.decode(torch.cat([shown, shown.new_zeros(len(shown), model.state_size - 2)], 1)))
         there = drawn.valid & (drawn.x.abs() < X_LIMIT)
+        if there.float().mean() < LEAST:
+            raise ValueError("hardly any of the pen's drawings shows a pole that can be read: teach its eyes first")
         pose = torch.stack([drawn.x, drawn.theta], -1)[there]
         terms = self._terms(shown[there]).double()
         self.weights = torch.linalg.lstsq(terms, pose).solution.float()
@@ -91,13 +97,17 @@ class Poses:
 
 
 def extra_functions(model, belief, action, code):
-    """Return what a page may be asked of this model beside the usual: {name: (function, examples of its inputs)}."""
+    """Return what a page may be asked of this model beside the usual: {name: (function, examples of its inputs)}.
+
+    Samples are of use there only where it can be told what they would draw.
+    """
     found = {}
     if has_samplers(model):
         kept, stepped = (torch.zeros(1, size) for size in noise_sizes(model))
-        found["scatter"] = (lambda belief, noise: scattered(model, belief, noise)), (belief, kept)
-        found["sample_step"] = model.sample_step, (belief, action, stepped)
-        found["pose"] = Poses(model), (belief,)
+        with suppress(ValueError):
+            found["pose"] = Poses(model), (belief,)
+            found["scatter"] = (lambda belief, noise: scattered(model, belief, noise)), (belief, kept)
+            found["sample_step"] = model.sample_step, (belief, action, stepped)
     if has_surprise(model):
         found["surprise"] = (lambda *inputs: surprise_step(model, *inputs)), (belief, action, code)
     return found

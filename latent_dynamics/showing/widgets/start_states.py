@@ -39,7 +39,7 @@ def recorded_contexts(episodes, numbers, first=10, context=10):
     short = numbers[episodes.lengths[numbers] < first + context]
     if len(short):
         raise ValueError(
-            f"episodes {short.tolist()} end before step {first + context}; take longer ones, or an earlier start: first="
+            f"episodes {short.tolist()} end before step {first + context}; take longer ones, or start earlier: first="
         )
     frames = (episodes.first_frames[numbers] + first)[:, None] + np.arange(context + 1)
     pushes = (episodes.first_steps[numbers] + first)[:, None] + np.arange(context)
@@ -54,7 +54,8 @@ def checked_contexts(states, actions, world):
             f"states have shape {states.shape}; expected (B, K + 1, {world.size}): what was seen before each start"
         )
     if actions.shape != (states.shape[0], states.shape[1] - 1):
-        raise ValueError(f"actions have shape {actions.shape}; expected {(len(states), states.shape[1] - 1)}: the pushes")
+        wanted = (len(states), states.shape[1] - 1)
+        raise ValueError(f"actions have shape {actions.shape}; expected {wanted}: the pushes between the states")
     if not ((actions >= 0) & (actions < world.actions)).all():
         raise ValueError(f"actions range over {actions.min()}..{actions.max()}; the world knows 0..{world.actions - 1}")
     checked_states(states[:, -1], world)

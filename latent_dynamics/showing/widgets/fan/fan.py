@@ -17,8 +17,8 @@ from latent_dynamics.world.reader import degrees
 from ...page.base import BookWidget, unnoticed
 from ...page.bundle import bundle, styles
 from ...page.chance import blown, dice, normals, uniform
-from ...page.page_model import PageModel, rounded
-from ...page.uncertain import Poses, has_samplers, noise_sizes, scattered
+from ...page.page_model import PageModel
+from ...page.uncertain import has_samplers, noise_sizes, scattered
 from ..start_states import checked_contexts, recorded_contexts
 from .fan_still import fan_still
 
@@ -77,12 +77,15 @@ class Fan(BookWidget):
                 f"a horizon of {horizon} steps, {samples} samples and {real} real futures; expected at least 2, 2 and 1"
             )
         if not world.page.get("gusts"):
-            raise ValueError(f"no gusts blow in the world {world.name!r}: it has one future; take one such as gusty.GUSTY")
+            raise ValueError(f"no gusts blow in the world {world.name!r}: it has one future; take gusty.GUSTY")
         starts = checked_contexts(states, actions, world)
         labels = [f"number {n + 1}" for n in range(len(starts))] if labels is None else list(map(str, labels))
         if len(labels) != len(starts):
             raise ValueError(f"{len(labels)} labels for {len(starts)} starts; give one for each")
-        self.page_models = [PageModel.of(model, name) for name, model in self.world_models.items()]
+        self.page_models = [
+            PageModel.of(model, name).needs("scatter", "sample_step", "pose")
+            for name, model in self.world_models.items()
+        ]
         plans = [_plans(one["states"][-1], horizon, seed, world) for one in starts]
         traits = {
             "title": title,
@@ -102,7 +105,7 @@ class Fan(BookWidget):
 
     @classmethod
     def of(cls, models, episodes, numbers=None, first=10, context=10, **settings):
-        """Begin `context` steps after step `first` of the episodes of these numbers; what was seen till then is recorded.
+        """Begin `context` steps after step `first` of the episodes of these numbers; what was seen before is recorded.
 
         numbers: where none are given the starts are chosen by rule, by `telling_starts`, and named by it.
         """
@@ -153,11 +156,11 @@ class Fan(BookWidget):
         return fan_still(self.futures(), ghost, self.worth(), self.horizon, self.title or self.names[self.model])
 
     def _imagined(self, pushes):
-        model, count = rounded(list(self.world_models.values())[self.model]), self.samples
+        model, pose = self.page_models[self.model].as_computed
+        count = self.samples
         start, (kept, stepped) = self.starts[self.start], noise_sizes(model)
         frames = torch.from_numpy(from_bytes(self._true.draw(np.array(start["states"]), workers=1)))
         belief = model.observe(frames[None], torch.tensor(start["actions"])[None])
-        pose = Poses(model)
         states = scattered(model, belief.expand(count, -1), torch.from_numpy(normals(self.seed, 0, count, kept)))
         angles = [pose(states)[:, 1]]
         for n, push in enumerate(pushes):

@@ -33,7 +33,7 @@ def _alt_text(dream, worth, step):
     """Say in words what the picture shows."""
     low, high = np.quantile(dream[:, step], [0.05, 0.95])
     return (
-        f"Pole angles over {dream.shape[1] - 1} steps that {len(dream)} imagined futures and the real ones take. At step "
-        f"{step} nine tenths of the imagined ones lie between {low:.1f} and {high:.1f} degrees, and "
+        f"Pole angles over {dream.shape[1] - 1} steps that {len(dream)} imagined futures and the real ones take. At "
+        f"step {step} nine tenths of the imagined ones lie between {low:.1f} and {high:.1f} degrees, and "
         f"{worth['cover_90'][step]:.0%} of the real ones within that; the CRPS is {worth['crps'][step]:.2f} degrees."
     ).replace("-", "\u2212")

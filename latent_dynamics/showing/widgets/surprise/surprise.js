@@ -3,7 +3,7 @@
 
 import { neighbour, pageModel } from "../../page/engine.js";
 import { makeScene, makeWorld, paintGrey } from "../../page/world.js";
-import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, onceFor, oncePerFrame, onResize, onThemeChange, setterOf, statusLine, svgElement, widgetRoot } from "../../page/common.js";
+import { chooser, element, iconButton, keepKeys, listen, metronome, onceFor, oncePerFrame, onResize, onThemeChange, setterOf, statusLine, svgElement, widgetRoot } from "../../page/common.js";
 import { linePath, lineSample, scrubbed, ticks } from "../curves.js";
 import { holdButton, wordButton } from "../buttons.js";
 import { manyPoles } from "../poles.js";

@@ -17,8 +17,8 @@ from latent_dynamics.world.reader import degrees
 from ...page.base import BookWidget, unnoticed
 from ...page.bundle import bundle, styles
 from ...page.chance import blown, normals
-from ...page.page_model import PageModel, rounded
-from ...page.uncertain import Poses, has_samplers, has_surprise, noise_sizes, scattered, surprise_step
+from ...page.page_model import PageModel
+from ...page.uncertain import has_samplers, has_surprise, noise_sizes, scattered, surprise_step
 from ..start_states import checked_contexts, recorded_contexts
 from .surprise_still import surprise_still
 
@@ -36,9 +36,10 @@ class Surprise(BookWidget):
     It opens `opening` steps after the first state, played by an expert: a gust to the side `gust[1]` began at step
     `gust[0]`, and the camera was covered at steps `dark[0]` to `dark[1]` - 1. `samples`: how many possible poles
     are drawn; `seed`: of their noise, and of nothing else.
-    `model`, `start` (indices), `step`, `playing`, `covered` (the camera, from now on), `windy` (whether gusts blow by themselves),
-    `driver` ("you", "expert", "coin") and `speed` (of real time) can be read and set. `history` tells of the present
-    game: {actions, covered, seen, surprise (nats), theta_true, mean, spread, low, high (degrees), gusts ([step, side])}.
+    `model`, `start` (indices), `step`, `playing`, `covered` (the camera, from now on), `windy` (whether gusts blow by
+    themselves), `driver` ("you", "expert", "coin") and `speed` (of real time) can be read and set. `history` tells of
+    the present game: {actions, covered, seen, surprise (nats), theta_true, mean, spread, low, high (degrees), gusts
+    ([step, side])}.
     Raises ValueError for models that cannot be surprised or sampled in a page, and for starts that do not fit together.
     """
 
@@ -86,7 +87,10 @@ class Surprise(BookWidget):
         script = _checked_script(opening, gust, dark, len(starts[0]["actions"]))
         if samples < 2:
             raise ValueError(f"{samples} samples; at least 2 are needed to see how far they spread")
-        self.page_models = [PageModel.of(model, name) for name, model in self.world_models.items()]
+        self.page_models = [
+            PageModel.of(model, name).needs("surprise", "scatter", "sample_step", "pose")
+            for name, model in self.world_models.items()
+        ]
         traits = {
             "title": title,
             "models": [f"IPY_MODEL_{page.model_id}" for page in self.page_models],
@@ -104,7 +108,7 @@ class Surprise(BookWidget):
 
     @classmethod
     def of(cls, models, episodes, numbers=None, first=10, context=10, **settings):
-        """Begin `context` steps after step `first` of the episodes of these numbers; what was seen till then is recorded.
+        """Begin `context` steps after step `first` of the episodes of these numbers; what was seen before is recorded.
 
         numbers: where none are given, the first three that `calm_episodes` finds, so that the gust that the widget
         opens with is the first.
@@ -131,13 +135,13 @@ class Surprise(BookWidget):
         """Play what the widget opens with: {"states" (N + 1, S), "actions" (N,), "seen" (N + 1,), "surprise" (N,) nats,
         "thetas" (N + 1, samples) and "theta_true" (N + 1,) degrees, "frame", the last that the camera showed}.
         """
-        model = rounded(list(self.world_models.values())[self.model])
+        model, pose = self.page_models[self.model].as_computed
         states, actions = self._driven()
         frames = torch.from_numpy(from_bytes(self._true.draw(states.numpy(), workers=1)))
         frames[slice(*self.opening["covered"])] = 1.0
         codes, kept, stepped = model.see(frames), *noise_sizes(model)
         seen = reading(codes, 2)[1][:, 0] > 0.5
-        pose, count = Poses(model), self.samples
+        count = self.samples
         scatter = torch.from_numpy(normals(self.seed, 0, count, kept))
         belief, surprises, thetas = model.begin(codes[:1]), [], []
         for n in range(len(states)):
@@ -170,8 +174,8 @@ class Surprise(BookWidget):
 
 
 def calm_episodes(episodes, count, first=10, context=10):
-    """Return the numbers of the first episodes in whose context no gust blows, and at whose end the pole leans less than
-    3 degrees: (count,), or as many as there are. Raises ValueError where there are none.
+    """Return the numbers of the first episodes in whose context no gust blows, and after it the pole leans less than 3
+    degrees: (count,), or as many as there are. Raises ValueError where there are none.
     """
     world, found = episodes.world, []
     for number in np.flatnonzero(episodes.lengths >= first + context):
@@ -191,8 +195,8 @@ def _checked_models(models):
     for name, model in models.items():
         if not (has_samplers(model) and has_surprise(model)):
             raise ValueError(
-                f"the model {name!r} is a {type(model).__name__}; expected one with a latent at each step, a prior and a "
-                "posterior, and samplers, as models.sequential.SequentialLatent has"
+                f"the model {name!r} is a {type(model).__name__}; expected one with a latent at each step, a prior and "
+                "a posterior, and samplers, as models.sequential.SequentialLatent has"
             )
     return dict(models)
 

@@ -1,4 +1,4 @@
-"""The live surprise's still picture: surprise over the steps, and the angle that is believed, for pages without scripts."""
+"""The live surprise's still picture: surprise, and the angle that is believed, for pages without scripts."""
 
 import numpy as np
 from matplotlib.figure import Figure
