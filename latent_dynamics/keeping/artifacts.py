@@ -30,6 +30,7 @@ from ..models import (
     StateSpace,
     TwoFrame,
 )
+from ..models.pixel_predictors import FrameByFrame, OneStride, ReadingByReading
 from ..models.teaching import teach, teach_autoencoder
 from ..models.training import Budget, seeded
 from ..world.gusty import GUSTY
@@ -50,7 +51,12 @@ LADDER = {  # simplest rung first
     "position_velocity": PositionVelocity,
 }
 UNCERTAIN = {"state_space": StateSpace, "rssm": RSSM}  # rungs whose future is a fan
-MODELS = ChainMap(UNCERTAIN, LADDER)  # in the order of the ladder: what stands last comes first
+PREDICTORS = {  # no rungs: what predicts frames, and one beside it; chapter 10
+    "frame_by_frame": FrameByFrame,
+    "reading_by_reading": ReadingByReading,
+    "one_stride": OneStride,
+}
+MODELS = ChainMap(PREDICTORS, UNCERTAIN, LADDER)  # in the order of the ladder: what stands last comes first
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def model_names(uncertain=False):
 
 def usual_data(name):
     """Return the data set that a rung is trained on where none is named: gusts are there for those that can doubt."""
-    return "gusty" if name in UNCERTAIN else "mixed"
+    return "gusty" if name in UNCERTAIN or name == "one_stride" else "mixed"
 
 
 # Data
