@@ -176,7 +176,7 @@ def measure(kind, name, seed):
     if kind == "predictors":
         names, settings = asked(kind, name, seed)
         gusty = judging_set.collected("test", GUSTY)
-        return measuring_predictors.measured(load_model(*names, shipped=False, **settings), cuts, gusty)
+        return measuring_predictors.measured(load_model(*names, shipped=False, **settings), cuts["intervened"], gusty)
     if kind == "references":
         found = {}
         for protocol, cut in cuts.items():

@@ -1,6 +1,7 @@
-"""What is measured of the predictors of chapter 10: what a planner makes of them, and what their blur is the mean of."""
+"""What is measured of the predictors of chapter 10: what a planner makes of them, and what blur is the mean of."""
 
 import time
+from typing import NamedTuple
 
 import torch
 
@@ -22,10 +23,13 @@ SITUATIONS, SAMPLES = 24, 40  # in which blur is measured, and the futures of ea
 
 
 def measured(model, windows, gusty):
-    """Judge a predictor: one that strides by `blur` on Episodes of the gusty world, one that rolls by windows."""
+    """Judge a predictor: one that strides by `blur`, on Episodes of the gusty world; one that rolls on drift.Windows.
+
+    Of the latter, {"intervened": ...} as `drift.evaluate` returns it, "cost", and what `planned` returns.
+    """
     if isinstance(model, OneStride):
         return {"blur": blur(model, Situations.of(gusty, SITUATIONS, seed=7)), "cost": {"seconds": model.seconds}}
-    drifted = evaluate(model, windows, teacher_forced=True, pixels=False)
+    drifted = evaluate(model, {"intervened": windows}, pixels=False)
     return drifted | {"cost": cost(model)} | planned(model)
 
 
@@ -52,21 +56,27 @@ def planned(model, games=GAMES, limit=LIMIT, seed=20_000):
 
 
 def blur(model, situations, samples=SAMPLES):
-    """Return how far predictions are from the mean of what may come, and from the nearest thing that may.
+    """Return how far predictions are from what they might be: {word: {what: a list over situations}}.
 
-    {word: {"to mean", "to nearest", "mean to nearest": a list over situations}}: root mean squares over pixels, all of
-    them among what the model's pictures can draw.
+    Root mean squares over pixels, of what the model's pictures can draw: "to mean", of the pictures of all that may
+    come; "to nearest" of them; "to middle", the one picture of the mean state; and "mean to nearest".
     """
     found = {}
     for word in WORDS:
-        told, futures, _ = asked(model, situations, word, samples)
-        mean = futures.mean(1)
-        distances = {
-            "to mean": apart(told, mean), "to nearest": apart(told[:, None], futures).amin(1),
-            "mean to nearest": apart(mean[:, None], futures).amin(1),
-        }  # fmt: skip
-        found[word] = {name: plain(values.numpy()) for name, values in distances.items()}
+        answer = asked(model, situations, word, samples)
+        found[word] = {name: plain(values.numpy()) for name, values in distances(answer).items()}
     return found
+
+
+def distances(answer):
+    """Return the four distances of `blur` for an Answer: {what: (M,)}."""
+    mean = answer.futures.mean(1)
+    return {
+        "to mean": apart(answer.told, mean),
+        "to nearest": apart(answer.told[:, None], answer.futures).amin(1),
+        "to middle": apart(answer.told, answer.middle),
+        "mean to nearest": apart(mean[:, None], answer.futures).amin(1),
+    }
 
 
 def apart(one, other, pixels=3200):
@@ -74,12 +84,21 @@ def apart(one, other, pixels=3200):
     return (one - other).square().sum(-1).div(pixels).sqrt()
 
 
+class Answer(NamedTuple):
+    """What a OneStride predicts, and what may come: frames as the weights of its pictures."""
+
+    told: torch.Tensor  # (M, 64): the prediction
+    futures: torch.Tensor  # (M, F, 64)
+    middle: torch.Tensor  # (M, 64): of the mean of the states in which the futures end
+    frames: torch.Tensor  # (M, F, H, W): the futures as they are drawn
+
+
 @torch.no_grad()
 def asked(model, situations, word, samples=SAMPLES, seed=0):
-    """Ask a OneStride, and let the world answer: prediction (M, 64), futures (M, F, 64), and these as they are drawn.
+    """Ask a OneStride what comes, and let the world answer: Answer.
 
     word: what is known of the gusts to come: "nothing", "siren", or "wind", all. Futures begin in states that the exact
-    belief holds possible after the same frames, and know what the model is told. The last is (M, F, H, W) in [0, 1].
+    belief holds possible after the same frames, and have the gusts that the model is told of.
     """
     world, count, chance = situations.world, len(situations.start), torch.Generator().manual_seed(seed)
     actions = torch.randint(0, 2, (count, AHEAD), generator=chance)
@@ -95,7 +114,9 @@ def asked(model, situations, word, samples=SAMPLES, seed=0):
         start = gust_begins(world, start, chance) if word == "siren" else start
         every = actions.repeat_interleave(samples, 0)
         end = world.simulate(start.flatten(0, 1), every, chance)[:, -1].unflatten(0, (count, samples))
-    frames = torch.from_numpy(from_bytes(world.draw(end.numpy(), workers=1)))
+    states = torch.cat([end[..., :4], end[..., :4].mean(1, keepdim=True)], 1)  # the last of each is their middle
+    frames = torch.from_numpy(from_bytes(world.draw(states.numpy(), workers=1)))
+    futures, middle = model.pictures.see(frames).split([samples, 1], 1)
     siren, told = (torch.full((count,), float(known)) for known in (word != "nothing", word == "wind"))
     inputs = model.read(situations.frames), situations.before, actions, siren, (wind / GUST_FORCE).float(), told
-    return model(*inputs), model.pictures.see(frames), frames
+    return Answer(model(*inputs), futures, middle[:, 0], frames[:, :-1])

@@ -97,7 +97,7 @@ class Rolled(WorldModel):
     """
 
     width: int
-    budget = Budget(epochs=24, batch_size=32, learning_rate=2e-3, clip=1.0)
+    budget = Budget(epochs=16, batch_size=32, learning_rate=2e-3, weight_decay=0.1, clip=1.0)
 
     def __init__(self, sight, layers=2, heads=2, actions=2):
         super().__init__()
@@ -266,7 +266,7 @@ class OneStride(nn.Module):
 
     def lessons(self, *splits):
         """Yield what is learned from Episodes of the gusty world: situations, and of each one of its futures."""
-        cut = [Situations.of(part, count, seed) for seed, (part, count) in enumerate(zip(splits, (16_000, 1_500)))]
+        cut = [Situations.of(part, count, seed) for seed, (part, count) in enumerate(zip(splits, (10_000, 1_000)))]
         ends = [one.happen(seed) for seed, one in enumerate(cut)]
         shown = [torch.from_numpy(from_bytes(drawn)) for *_, drawn in ends]
         self.pictures.fit(shown[0][::2])
