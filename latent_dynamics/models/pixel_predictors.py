@@ -21,7 +21,8 @@ from .latent_world import code_windows
 from .training import Budget, Lesson, seeded
 from .world_model import WorldModel
 
-CONTEXT = 11  # frames that a predictor looks back on
+LAYERS, LOOK = 2, 6  # of the transformer, and how many frames each layer looks back on, the present one included
+CONTEXT = LAYERS * (LOOK - 1) + 2  # frames that it can know of: of the first, how it changed
 CHUNK, STRIDE = 24, 4  # frames of a training sequence, and between the starts of two
 AHEAD = 15  # steps that a single stride passes over
 GLIMPSE = 6  # frames before it that are seen
@@ -68,20 +69,20 @@ class Block(nn.Module):
     How far back something lies is told by a learned number for each head (Raffel et al. 2020).
     """
 
-    def __init__(self, width, heads, context):
+    def __init__(self, width, heads, look):
         super().__init__()
-        self.heads, self.context = heads, context
+        self.heads, self.look = heads, look
         self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
         self.ask, self.answer = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.think = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-        self.back = nn.Parameter(torch.zeros(heads, context))
+        self.back = nn.Parameter(torch.zeros(heads, look))
 
     def forward(self, x, there):
         """(B, T, W), and which tokens are there to attend to, (B, T) bool -> (B, T, W)."""
         T = x.shape[1]
         ago = torch.arange(T)[:, None] - torch.arange(T)  # (T, T): how long ago a token was
-        open_ = (ago >= 0) & (ago < self.context) & (there[:, None] | (ago == 0))  # (B, T, T)
-        lean = self.back[:, ago.clamp(0, self.context - 1)]  # (heads, T, T)
+        open_ = (ago >= 0) & (ago < self.look) & (there[:, None] | (ago == 0))  # (B, T, T)
+        lean = self.back[:, ago.clamp(0, self.look - 1)]  # (heads, T, T)
         mask = torch.where(open_[:, None], lean, -torch.inf)
         q, k, v = self.ask(self.norms[0](x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         x = x + self.answer(F.scaled_dot_product_attention(q, k, v, mask).transpose(1, 2).flatten(2))
@@ -91,21 +92,21 @@ class Block(nn.Module):
 class Rolled(WorldModel):
     """A small causal transformer, rolled on its own predictions: the mean of p(o_{t+1} | o_{<=t}, a_{<=t}).
 
-    It is trained by squared error on single steps. There is no state but the past itself: a belief is the last 11
-    codes, the push after each (-1, 1, or 0 if none was made yet), and whether there was one: D = 11 (C + 2), with C
+    It is trained by squared error on single steps. There is no state but the past itself: a belief is the last 12
+    codes, the push after each (-1, 1, or 0 if none was made yet), and whether there was one: D = 12 (C + 2), with C
     numbers a code. A subclass says what a code is.
     """
 
     width: int
     budget = Budget(epochs=16, batch_size=32, learning_rate=2e-3, weight_decay=0.1, clip=1.0)
 
-    def __init__(self, sight, layers=2, heads=2, actions=2):
+    def __init__(self, sight, heads=2, actions=2):
         super().__init__()
         self.actions, self.size, self.state_size = actions, sight.size, CONTEXT * (sight.size + 2)
         for name, start in (("mean", 0.0), ("spread", 1.0), ("change", 1.0)):
             self.register_buffer(name, torch.full((self.size,), start))
         self.into = nn.Linear(2 * self.size + 2, self.width)
-        self.blocks = nn.ModuleList(Block(self.width, heads, CONTEXT) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(self.width, heads, LOOK) for _ in range(LAYERS))
         self.out = nn.Sequential(nn.LayerNorm(self.width), nn.Linear(self.width, self.size))
 
     @property
@@ -145,7 +146,7 @@ class Rolled(WorldModel):
         return self._append(past, self.predict(past[..., :-2], past[..., -2], past[..., -1])[:, -1])
 
     def _past(self, belief):
-        """(..., D) -> (..., 11, C + 2)."""
+        """(..., D) -> (..., 12, C + 2)."""
         return belief.unflatten(-1, (CONTEXT, self.size + 2))
 
     def _pushed(self, belief, action):
