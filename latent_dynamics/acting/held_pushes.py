@@ -30,10 +30,12 @@ def lean(frames):
 def best_push(model, belief, pushes, cost=lean, every=4):
     """Return the first push of the plan whose dream costs least: belief (B, D), pushes (P, N) -> (B,) int64.
 
-    Every so many steps of a dream one frame is drawn and scored by `cost`; the last one always is.
+    One frame in `every` steps of a dream is drawn, and scored by `cost`; N is a multiple of it.
     """
     count = len(pushes)
-    states = model.imagine(belief.repeat_interleave(count, 0), pushes.repeat(len(belief), 1))  # (B P, N, D)
-    looked = states[:, every - 1 :: every]
-    paid = cost(model.decode(looked)).mean(1).unflatten(0, (-1, count))  # (B, P)
+    dreams = model.imagine(  # (B P, N, D)
+        belief.repeat_interleave(count, 0), pushes.repeat(len(belief), 1)
+    )
+    paid = cost(model.decode(dreams[:, every - 1 :: every])).mean(1)
+    paid = paid.unflatten(0, (-1, count))  # (B, P)
     return pushes[paid.argmin(1), 0]

@@ -45,7 +45,9 @@ class LinearGaussian:
         expected = self.C @ covariance @ self.C.T + self.R
         gain = torch.linalg.solve(expected, self.C @ covariance).mT
         mean = mean + (gain @ surprise[..., None])[..., 0]
-        return mean, covariance - gain @ self.C @ covariance, surprise, expected, log_normal(surprise, expected)
+        covariance = covariance - gain @ self.C @ covariance
+        fit = log_normal(surprise, expected)
+        return mean, covariance, surprise, expected, fit
 
     def filter(self, observations, actions):
         """Believe what observations (B, T, O) say, given the actions (B, T - 1) in between: Filtered."""

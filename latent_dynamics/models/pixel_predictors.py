@@ -116,9 +116,12 @@ class Rolled(WorldModel):
 
     def predict(self, codes, push, there):
         """Return what follows each code: (B, T, C), (B, T) of -1, 0, 1, (B, T) -> (B, T, C)."""
-        before = F.pad(there[:, :-1], (1, 0))[..., None]  # (B, T, 1): whether one came before
+        # (B, T, 1): whether one came before
+        before = F.pad(there[:, :-1], (1, 0))[..., None]
         moved = (codes - codes.roll(1, 1)) * before / self.change
-        tokens = torch.cat([(codes - self.mean) / self.spread, moved, push[..., None], before], -1)
+        tokens = torch.cat([
+            (codes - self.mean) / self.spread, moved, push[..., None], before
+        ], -1)  # fmt: skip
         x = self.into(tokens)  # (B, T, W)
         for block in self.blocks:
             x = block(x, there > 0)
