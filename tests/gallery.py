@@ -52,7 +52,6 @@ def crop():
     return widgets.CropExplorer(screens)
 
 
-<<<<<<< HEAD
 def collapse():
     """Models of two weights and three sigmas, the first of which use their latent."""
     return widgets.Collapse(collapsed(), np.linspace(-1, 1, 4)[:, None] * np.arange(8))
@@ -72,7 +71,8 @@ def stepper():
     """Three frames of a standing pole, of which the last surprises."""
     belief = [[0.0, 1.0, 0.0, 1.0]] * 3
     return widgets.Stepper(np.zeros((3, 4)), belief, belief, [[0.0, 0.0]] * 3, [1.0, 1.0, 2.0], [0.0] * 3, CARTPOLE)
-=======
+
+
 def fan():
     """What a model of the shipped set holds possible."""
     return widgets.Fan({"doubter": load_model("state_space")}, *contexts(2), horizon=6, samples=4, real=4)
@@ -82,7 +82,6 @@ def surprise():
     """Its surprise, in a short game."""
     short = {"opening": 24, "gust": (13, "left"), "dark": (16, 20), "samples": 4}
     return widgets.Surprise({"doubter": load_model("state_space")}, *contexts(2), **short)
->>>>>>> c6111b047c6bd5d354f32e95ff7d98122f07ed49
 
 
 MAKERS = {
@@ -97,11 +96,8 @@ MAKERS = {
     "Ledger": widgets.Ledger,
     "RolloutPlayer": lambda: widgets.RolloutPlayer.of(untrained(AutoencoderMLP), windows()),
     "Sketch": lambda: widgets.Sketch("How high?", np.arange(1, 11), {"free": 0.3 * np.arange(1, 11)}),
-<<<<<<< HEAD
     "Stepper": stepper,
-=======
     "Surprise": surprise,
->>>>>>> c6111b047c6bd5d354f32e95ff7d98122f07ed49
     "WhatIf": lambda: widgets.WhatIf(untrained(AutoencoderMLP), STATES),
 }
 

@@ -8,6 +8,7 @@ import numpy as np
 from ..keeping import recorded
 from ..keeping.artifacts import (
     LADDER,
+    PREDICTORS,
     UNCERTAIN,
     default_seed,
     is_shipped,
@@ -19,12 +20,22 @@ from ..keeping.artifacts import (
 from ..keeping.fingerprint import source_of
 from ..world.gusty import GUSTY
 from ..world.worlds import CARTPOLE
-from . import drift, exact_belief, judging_set, measuring, measuring_belief, measuring_pushes, references, statistics
+from . import (
+    drift,
+    exact_belief,
+    judging_set,
+    measuring,
+    measuring_belief,
+    measuring_predictors,
+    measuring_pushes,
+    references,
+    statistics,
+)
 
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {
     "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known_of_gusts": 1,
-    "gusty": 1, "gusty_experiments": 1, "calm": 1, "pushes": 1,
+    "gusty": 1, "gusty_experiments": 1, "calm": 1, "pushes": 1, "predictors": 1,
 }  # fmt: skip
 IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments", "pushes")  # judged in distribution, in the gusty world
 GAMES = 100  # that a controller on a rung's belief plays
@@ -127,7 +138,7 @@ def tasks():
     """Return what is trained and judged, as (kind, name, seed): references first, they show soonest what is wrong."""
     first = default_seed()
     names = {"references": REFERENCES, "rungs": LADDER, "closest": (*LADDER, "exact physics")} | _settings()
-    names |= {"known_of_gusts": KNOWN_OF_GUSTS, "gusty": UNCERTAIN}
+    names |= {"known_of_gusts": KNOWN_OF_GUSTS, "gusty": UNCERTAIN, "predictors": PREDICTORS}
     return [
         (kind, name, seed) for kind in SEEDS for seed in range(first, first + SEEDS[kind]) for name in names[kind]
     ]
@@ -162,6 +173,10 @@ def fingerprint(kind, name, seed):
             (rung,), settings = asked(kind, name, seed)
             return judge | {"model": model_key(rung, **settings)}
         return judge | {"source": source_of(exact_belief, references, measuring_belief), "model": name}
+    if kind == "predictors":
+        judge = {"windows": judging_set.key("test"), "gusty": judging_set.key("test", GUSTY)}
+        (rung,), settings = asked(kind, name, seed)
+        return judge | {"source": source_of(measuring_predictors), "model": model_key(rung, **settings)}
     judged_by = (measuring, measuring_belief) if kind == "calm" else (measuring,)
     judge = {"source": source_of(*judged_by), "windows": judging_set.key(judged_on(kind))}
     if kind == "references" or name in REFERENCES:
@@ -190,6 +205,10 @@ def measure(kind, name, seed):
             return measuring_pushes.measured(model, judging_set.collected("test", GUSTY))
         return measuring_belief.measured(model, judging_set.futures(), judging_set.collected("test", GUSTY))
     cuts = windows(judged_on(kind))
+    if kind == "predictors":
+        names, settings = asked(kind, name, seed)
+        gusty = judging_set.collected("test", GUSTY)
+        return measuring_predictors.measured(load_model(*names, shipped=False, **settings), cuts["intervened"], gusty)
     if kind == "references":
         found = {}
         for protocol, cut in cuts.items():
@@ -211,7 +230,7 @@ def measure(kind, name, seed):
 
 def stale():
     """Return a sentence for each shipped model and figure that is missing or out of date; nothing if all of it fits."""
-    missing = [name for name in (*model_names(), *model_names(uncertain=True)) if not is_shipped(name)]
+    missing = [name for name in (*model_names(), *UNCERTAIN, *PREDICTORS) if not is_shipped(name)]
     unfit = [f"weights of {name}: none are shipped of today's settings, data and source" for name in missing]
     return unfit + recorded.stale({task: fingerprint(*task) for task in tasks()})
 
@@ -281,6 +300,12 @@ def pushes():
     """Return what models believe that a push does, {name: {seed: figures}}, of `measuring_pushes.measured`."""
     found = recorded.figures("pushes")
     return {name: found[name] for name in PUSHED}
+
+
+def predictors():
+    """Return what was measured of the predictors of chapter 10: {name: {seed: figures}}, of `measuring_predictors`."""
+    found = recorded.figures("predictors")
+    return {name: found[name] for name in PREDICTORS}
 
 
 def scores(evaluations, protocol="intervened"):

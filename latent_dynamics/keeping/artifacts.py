@@ -33,6 +33,7 @@ from ..models import (
     TwoFrame,
     UnseenCauses,
 )
+from ..models.pixel_predictors import FrameByFrame, OneStride, ReadingByReading
 from ..models.teaching import teach, teach_autoencoder
 from ..models.training import Budget, seeded
 from ..world.gusty import GUSTY
@@ -59,7 +60,12 @@ UNCERTAIN = {  # rungs whose future is a fan
     "mdn_rnn": MDNRNN,
     "unseen_causes": UnseenCauses,
 }
-MODELS = ChainMap(UNCERTAIN, LADDER)  # in the order of the ladder: what stands last comes first
+PREDICTORS = {  # no rungs: what predicts frames, and one beside it; chapter 10
+    "frame_by_frame": FrameByFrame,
+    "reading_by_reading": ReadingByReading,
+    "one_stride": OneStride,
+}
+MODELS = ChainMap(PREDICTORS, UNCERTAIN, LADDER)  # in the order of the ladder: what stands last comes first
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def model_names(uncertain=False):
 
 def usual_data(name):
     """Return the data set that a rung is trained on where none is named: gusts are there for those that can doubt."""
-    return "gusty" if name in UNCERTAIN else "mixed"
+    return "gusty" if name in UNCERTAIN or name == "one_stride" else "mixed"
 
 
 # Data

@@ -45,7 +45,9 @@ class LinearGaussian:
         expected = self.C @ covariance @ self.C.T + self.R
         gain = torch.linalg.solve(expected, self.C @ covariance).mT
         mean = mean + (gain @ surprise[..., None])[..., 0]
-        return mean, covariance - gain @ self.C @ covariance, surprise, expected, log_normal(surprise, expected)
+        covariance = covariance - gain @ self.C @ covariance
+        fit = log_normal(surprise, expected)
+        return mean, covariance, surprise, expected, fit
 
     def filter(self, observations, actions):
         """Believe what observations (B, T, O) say, given the actions (B, T - 1) in between: Filtered."""
@@ -85,3 +87,17 @@ def cartpole_near_upright(pole_mass=POLE_MASS):
         [[1, h, 0, 0], [0, 1, -h * share * lean, 0], [0, 0, 1, h], [0, 0, h * lean, 1]], dtype=torch.float64
     )
     return A, torch.tensor([0, h * (FORCE / total + share * push), 0, -h * push], dtype=torch.float64)
+
+
+def classical_cartpole(error, pole_mass=POLE_MASS, unseen=0.0):
+    """Return the LinearGaussian of CartPole near the upright pole, who reads x and theta with errors (2,).
+
+    error: standard deviations, metres and radians; unseen: newtons, of a push each step that nobody ordered.
+    Before anything is seen the cart may be anywhere, and everything may be on the move.
+    """
+    A, B = cartpole_near_upright(pole_mass)
+    C = torch.tensor([[1, 0, 0, 0], [0, 0, 1, 0]], dtype=torch.float64)
+    R = torch.tensor(error, dtype=torch.float64).square().diag()
+    Q = (unseen / FORCE) ** 2 * torch.outer(B, B)
+    start = torch.tensor([2.4, 1.0, 0.2, 1.5], dtype=torch.float64)
+    return LinearGaussian(A, B, C, Q, R, 0 * start, start.square().diag())
