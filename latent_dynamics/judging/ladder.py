@@ -35,9 +35,9 @@ from . import (
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {
     "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known_of_gusts": 1,
-    "gusty": 1, "gusty_experiments": 1, "calm": 1, "pushes": 1, "predictors": 1,
+    "gusty": 1, "gusty_experiments": 1, "collapse": 1, "calm": 1, "pushes": 1, "predictors": 1,
 }  # fmt: skip
-IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments", "pushes")  # judged in distribution, in the gusty world
+IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments", "collapse", "pushes")  # judged in the gusty world
 GAMES = 100  # that a controller on a rung's belief plays
 HORIZONS = (1, 3, 5, 10, 20)  # steps dreamt in training, chapter 8
 NOISES = (0.1, 0.3, 1.0, 3.0)  # noise in training in units of a step's change, chapter 8
@@ -79,15 +79,12 @@ CURES = {"learned sigma": ("vrnn", SHORT)} | {
         "decoder without memory": {"decoder_remembers": False},
     }.items()
 }
-SIZES = {  # how small may a belief be? chapter 13
-    f"memory {memory}, latent {latent}": ("rssm", {"memory": memory, "latent": latent} | SHORT)
-    for memory, latent in ((4, 2), (16, 4), (64, 6))
-}
 TAUGHT = {  # without a price for its latent, and by pushes that never answer to what blows; chapter 11
     "state_space, weight 0": ("state_space", {"beta": 0.0, "epochs": 4}),
     "state_space, coins": ("state_space", {"data": "gusty_coins"}),
 }
-GUSTY_EXPERIMENTS = TAUGHT | COLLAPSE | CURES | SIZES | {  # varied rungs; "data" may name another data set
+EVERY = 3  # of the windows judges experiments on collapse
+GUSTY_EXPERIMENTS = TAUGHT | {  # varied rungs; "data" may name another data set
     "one Gaussian": ("mdn_rnn", {"mixtures": 1}),
 }
 PUSHED = {"state_space": ("state_space", {})} | TAUGHT  # of which it is measured what they believe of a push
@@ -148,8 +145,8 @@ def _settings():
     """{kind: {name: (rung, settings)}} of what varies a rung."""
     return {
         "experiments": EXPERIMENTS, "combinations": COMBINATIONS, "trials": trials(),
-        "gusty_experiments": GUSTY_EXPERIMENTS, "calm": {name: (name, {"data": "mixed"}) for name in UNCERTAIN},
-        "pushes": PUSHED,
+        "gusty_experiments": GUSTY_EXPERIMENTS, "collapse": COLLAPSE | CURES, "pushes": PUSHED,
+        "calm": {name: (name, {"data": "mixed"}) for name in UNCERTAIN},
     }  # fmt: skip
 
 
@@ -169,6 +166,7 @@ def fingerprint(kind, name, seed):
     if kind in IN_GUSTS:
         judged_by = measuring_pushes if kind == "pushes" else measuring_belief
         judge = {"source": source_of(judged_by), "windows": judging_set.key("test", GUSTY)}
+        judge |= {"every": EVERY} if kind == "collapse" else {}
         if kind != "known_of_gusts":
             (rung,), settings = asked(kind, name, seed)
             return judge | {"model": model_key(rung, **settings)}
@@ -203,7 +201,8 @@ def measure(kind, name, seed):
             model = load_model(*names, shipped=False, **settings)
         if kind == "pushes":
             return measuring_pushes.measured(model, judging_set.collected("test", GUSTY))
-        return measuring_belief.measured(model, judging_set.futures(), judging_set.collected("test", GUSTY))
+        futures = judging_set.futures()[:: EVERY if kind == "collapse" else 1]
+        return measuring_belief.measured(model, futures, judging_set.collected("test", GUSTY))
     cuts = windows(judged_on(kind))
     if kind == "predictors":
         names, settings = asked(kind, name, seed)
@@ -268,8 +267,8 @@ def beliefs():
 
 def belief_experiments():
     """Return what was measured of varied rungs in the gusty world: {name: {seed: figures}}, as `beliefs`."""
-    found = recorded.figures("gusty_experiments")
-    return {name: found[name] for name in GUSTY_EXPERIMENTS}
+    found = recorded.figures("gusty_experiments") | recorded.figures("collapse")
+    return {name: found[name] for name in [*GUSTY_EXPERIMENTS, *COLLAPSE, *CURES]}
 
 
 def calm_beliefs():
