@@ -89,7 +89,8 @@ function inAllWords({ prior, posterior, seen, kl, gusts }, moment, revealed) {
 
 function render({ model, el }) {
   const set = setterOf(model);
-  const told = Object.fromEntries(["prior", "posterior", "seen", "kl", "gusts", "states"].map((name) => [name, model.get(name)]));
+  const [prior, posterior, seen, kl, gusts, states] = ["prior", "posterior", "seen", "kl", "gusts", "states"].map((name) => model.get(name));
+  const told = { prior, posterior, seen, kl, gusts, states };
   const world = makeWorld(model.get("world"));
   const last = 2 * told.kl.length - 1;
   const go = (moment) => set({ moment: Math.max(0, Math.min(last, moment)) });
