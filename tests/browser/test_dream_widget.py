@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 import torch
 from built_book import changes, look
+from gusts import contexts
 from open_widgets import check_manners, serious_findings
 from widget_page import page_of
 
 from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame
 from latent_dynamics.keeping.artifacts import load_episodes, load_model
 from latent_dynamics.showing.page.bundle import bundle
+from latent_dynamics.showing.page.chance import blown, dice
 from latent_dynamics.showing.page.page_model import rounded
 from latent_dynamics.showing.widgets import Dream
+from latent_dynamics.showing.widgets.dream.dream import GUSTS
+from latent_dynamics.world.gusty import GUSTY
 from latent_dynamics.world.reader import degrees, read
 from latent_dynamics.world.worlds import CARTPOLE
 
@@ -469,3 +473,34 @@ def test_another_world_is_dreamt_in(open_dream):
         thetas.append(page.evaluate(HISTORY)["theta_true"])
         assert page.troubles == []
     assert len(thetas[1]) >= 5 and abs(thetas[0][4] - thetas[1][4]) > 0.1
+
+
+@torch.no_grad()
+def test_models_that_doubt_dream_of_a_gusty_world_whose_gusts_blow(open_dream):
+    """The mean path of each, beside a reality in which gusts come by chance, the same in each try."""
+    states, actions = contexts(1)
+    models = {name: load_model(name) for name in ("rssm", "state_space")}
+    dream = Dream(models, states[:, 0], actions, world=GUSTY, opening=40, beside=1)
+    page, root = open_dream(dream)
+    history = page.evaluate(HISTORY)
+    pushes, here = torch.tensor(history["actions"]), [torch.from_numpy(states[0, :1])]
+    for push in torch.from_numpy(actions[0]):
+        here.append(GUSTY.step(here[-1], push))
+    seen = torch.cat(here)
+    for n, push in enumerate(pushes):
+        here.append(GUSTY.step(blown(GUSTY, here[-1], *dice(GUSTS, n)), push))
+    truth = torch.cat(here)[11:]
+    assert np.allclose(degrees(truth[:, 2]), history["theta_true"], atol=1e-3)
+    began = np.flatnonzero((truth[:, 4] != 0) & (truth[:, 5] == 2)) + 1
+    assert len(began) == root.locator("svg.ld-trace .ld-gust").count() > 0
+    side = "left" if truth[began[-1] - 1, 4] < 0 else "right"
+    page.evaluate(f"window.dreamModel.set('step', {began[-1]})")
+    assert f"A gust to the {side} began at step {began[-1]}; nobody sees it." in look(root)["sentence"]
+    for name, told in (("rssm", "theta_dream"), ("state_space", "theta_beside")):
+        model = rounded(models[name])
+        belief = model.observe(cartpole_frames(seen)[None], torch.from_numpy(actions))
+        found = read(model.decode(model.imagine(belief, pushes[None])))
+        angle = torch.where(found.valid, degrees(found.theta), torch.nan)[0].numpy()
+        there = np.array([np.nan if value is None else value for value in history[told]])
+        assert np.allclose(there, angle, atol=0.05, equal_nan=True), name
+    assert page.troubles == []

@@ -129,6 +129,9 @@ def test_gusts_begin_blow_and_end_as_in_the_package(page):
     assert np.abs(drawn - expected).max() <= 1e-14
     began = (expected[:, 5] == gusty.GUST_STEPS - 1) & (left == 0)
     assert 30 < began.sum() < 70 and (expected[began, 4] > 0).any() and (expected[began, 4] < 0).any()
+    bare = each(page, "(row) => makeWorld({ gusts: true }).step(row.subarray(0, 4), row[6])", rows, np.float64)
+    still = torch.cat([states[:, :4], torch.zeros(400, 2, dtype=torch.float64)], 1)
+    assert np.abs(bare - gusty.step(still, actions).numpy()).max() <= 1e-14, "it says nothing of the air"
     calm = each(page, call % "null", rows, np.float64)
     assert np.abs(calm - gusty.step(states, actions).numpy()).max() <= 1e-14
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from gusts import contexts
 from traitlets import TraitError
 
 from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame
 from latent_dynamics.showing.widgets import Dream
 from latent_dynamics.showing.widgets.dream.dream import opening
+from latent_dynamics.world.gusty import GUSTY
 from latent_dynamics.world.worlds import CARTPOLE
 
 STATE, PUSHES = [0.1, 0.0, 0.02, 0.0], [1, 0, 1]
@@ -109,3 +111,13 @@ def test_a_world_with_a_hidden_wind_is_dreamt_in():
     assert calm.still().data != blown.still().data
     with pytest.raises(ValueError, match=r"expected \(B, 5\)"):
         dream(world=windy)
+
+
+def test_in_a_gusty_world_the_opening_meets_the_gusts_of_the_page():
+    states, actions = contexts(1)
+    calm, gusty = (
+        opening(RepeatLastFrame(), {"state": states[0, 0], "actions": actions[0]}, 30, world)
+        for world in (replace(GUSTY, state_names=(*CARTPOLE.state_names, "blew", "rest")), GUSTY)
+    )
+    assert len(gusty[2]) > 15 and torch.equal(calm[2][:10], gusty[2][:10])
+    assert float(abs(calm[2][: len(gusty[2])] - gusty[2][: len(calm[2])]).max()) > 0.5

@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gusts import contexts
 
 from latent_dynamics import drift, references
+from latent_dynamics.judging.drift import Windows
+from latent_dynamics.keeping.artifacts import load_model
 from latent_dynamics.models.world_model import WorldModel
 from latent_dynamics.showing.widgets import RolloutPlayer, show
 from latent_dynamics.showing.widgets.sprite import WIDEST, pack_films, pack_frames, unpack_films, unpack_frames
+from latent_dynamics.world.gusty import GUSTY
 from latent_dynamics.world.reader import degrees, read
 from latent_dynamics.world.rendering import draw
 
@@ -347,3 +351,21 @@ def test_still_picture_tells_how_the_other_models_fare():
 def test_show_displays_the_widget_and_its_still(capsys):
     show(player())
     assert "RolloutPlayer()" in capsys.readouterr().out
+
+
+@torch.no_grad()
+def test_models_that_doubt_are_played_in_a_gusty_world_by_their_mean_path():
+    states, actions = (torch.from_numpy(array) for array in contexts(2, steps=14))
+    pixels = torch.from_numpy(GUSTY.draw(states.flatten(0, 1).numpy(), workers=1)).unflatten(0, (2, 15))
+    alive = torch.ones(2, 4, dtype=torch.bool)
+    cut = Windows(pixels, actions[:, :10], actions[:, 10:], states[:, 10:], alive, np.arange(2), "replayed", GUSTY)
+    models = {name: load_model(name) for name in ("rssm", "state_space")}
+    player = RolloutPlayer.of(models, cut, physics=True)
+    for number, model in enumerate(models.values()):
+        _, taught, free = player.angles(number)
+        path = model.imagine(model.observe(cut.frames[:, :11], actions[:, :10]), actions[:, 10:])
+        assert np.allclose(free, degrees(read(model.decode(path)).theta), atol=1e-4)
+        beliefs = model.filter(cut.frames[:, :14], actions[:, :13])[:, 10:]
+        steps = [model.step(beliefs[:, n], actions[:, 10 + n]) for n in range(4)]
+        assert np.allclose(taught, degrees(read(model.decode(torch.stack(steps, 1))).theta), atol=1e-4)
+    assert np.allclose(player.angles(0)[0], degrees(states[:, 11:, 2]), atol=1e-5)

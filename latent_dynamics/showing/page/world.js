@@ -29,7 +29,7 @@ export function makeWorld({ gravity = GRAVITY, wind = -1, gusts = false, curtain
   if (strange) throw Error(`the page's world has no setting "${strange}"; it has gravity, wind, gusts and curtain`);
 
   /** The gust of the next step and the steps left after it. Without `chance`, numbers from 0 to 1, none begins. */
-  function blow([, , , , gust, left], chance) {
+  function blow([, , , , gust = 0, left = 0], chance) {
     const [begins, side] = chance ? [chance(), chance()] : [1, 1];
     if (left > 0 || begins >= GUST_CHANCE) return [left > 0 ? gust : 0, Math.max(0, left - 1)];
     return [side < 0.5 ? -FORCE : FORCE, GUST_STEPS - 1];
@@ -46,7 +46,8 @@ export function makeWorld({ gravity = GRAVITY, wind = -1, gusts = false, curtain
     const push = (force + pole * (thetaDot * thetaDot) * sin) / TOTAL_MASS;
     const thetaAcc = (gravity * sin - cos * push) / (HALF_POLE * (4 / 3 - POLE_MASS * (cos * cos) / TOTAL_MASS));
     const xAcc = push - pole * thetaAcc * cos / TOTAL_MASS;
-    const next = Float64Array.from(state);
+    const next = new Float64Array(Math.max(state.length, gusts ? 6 : 4));
+    next.set(state); // one that says nothing of the air, as what is fitted to pictures, is calm
     next.set([x + TIME_STEP * xDot, xDot + TIME_STEP * xAcc, theta + TIME_STEP * thetaDot, thetaDot + TIME_STEP * thetaAcc]);
     if (gusts) next.set(air, 4);
     return next;

@@ -22,6 +22,7 @@ from .dream_still import dream_still
 LOOKS = (0, 20, 10, 5, 3, 2, 1)  # how often it may look at reality: every so many steps, 0 is never
 SPEEDS = (0.1, 0.25, 0.5, 1.0)  # of real time
 DRIVERS = ("you", "expert", "coin")
+GUSTS = 9  # by which stream of chance gusts come, as in dream_try.js
 OUTLINES = ("truth", "physics", "none")
 
 
@@ -152,7 +153,7 @@ def opening(model, start, steps, world=CARTPOLE):
     truth, dream = [states[-1]], [shown[-1:]]
     for n in range(steps):
         push = torch.as_tensor(world.expert(truth[-1]))
-        truth.append(world.step(blown(world, truth[-1], *dice(0, n)), push))
+        truth.append(world.step(blown(world, truth[-1], *dice(GUSTS, n)), push))
         belief = model.imagine(belief, push[None])[:, 0]
         dream.append(model.decode(belief))
         if _gone(dream[-1], world) or world.fallen(truth[-1]).any():

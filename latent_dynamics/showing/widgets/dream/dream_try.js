@@ -8,6 +8,7 @@ import { inDegrees, poleInWords } from "../../page/words.js";
 
 export const LOST = 2; // degrees; beyond it the book calls a prediction lost
 export const LONGEST = 300; // steps of a dream
+const GUSTS = 9; // by which stream of chance gusts come: the first soon, then now and then
 const MEMORY = 20; // steps: exact physics fits what was seen since then; before, or longer ago than the context, it forgets
 
 /** One try: a start, what was done since, and where it led; `dreams` are by the model's number, `fell` is when the truth fell. */
@@ -31,7 +32,7 @@ export function cutTry(run, step) {
 /** Moves the true world on by a push; once it has fallen it stays where it lies. Gusts come by chance, in each try the same. */
 export function pushWorld(run, action) {
   const last = run.truth.at(-1);
-  const chance = diceOf(0, run.actions.length);
+  const chance = diceOf(GUSTS, run.actions.length);
   run.actions.push(action);
   run.truth.push(run.fell ? last : run.world.step(last, action, chance));
   if (!run.fell && run.world.fallen(run.truth.at(-1))) run.fell = run.actions.length;
