@@ -85,7 +85,8 @@ TAUGHT = {  # without a price for its latent, and by pushes that never answer to
 }
 EVERY = 3  # of the windows judges experiments on collapse
 GUSTY_EXPERIMENTS = TAUGHT | {  # varied rungs; "data" may name another data set
-    "one Gaussian": ("mdn_rnn", {"mixtures": 1}),
+    "one Gaussian": ("mdn_rnn", {"mixtures": 1}),  # chapter 13
+    "rssm, coins": ("rssm", {"data": "gusty_coins"}),
 }
 PUSHED = {"state_space": ("state_space", {})} | TAUGHT  # of which it is measured what they believe of a push
 SAME = {  # experiments that are rungs
