@@ -9,6 +9,7 @@ from ..keeping import recorded
 from ..keeping.artifacts import (
     LADDER,
     UNCERTAIN,
+    WITHOUT_PICTURES,
     default_seed,
     is_shipped,
     load_episodes,
@@ -19,12 +20,12 @@ from ..keeping.artifacts import (
 from ..keeping.fingerprint import source_of
 from ..world.gusty import GUSTY
 from ..world.worlds import CARTPOLE
-from . import drift, exact_belief, judging_set, measuring, measuring_belief, references, statistics
+from . import drift, exact_belief, judging_set, measuring, measuring_belief, measuring_jepa, references, statistics
 
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {
     "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known_of_gusts": 1,
-    "gusty": 1, "gusty_experiments": 1,
+    "gusty": 1, "gusty_experiments": 1, "jepa": 2,
 }  # fmt: skip
 IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments")  # judged in distribution, in the gusty world
 GAMES = 100  # that a controller on a rung's belief plays
@@ -54,6 +55,23 @@ COMBINATIONS = {  # what eyes, memory, structure and filter each buy, what data 
     "position_velocity, gains of a line": ("position_velocity", {"learn_gains": False}),
 }
 GUSTY_EXPERIMENTS = {}  # varied rungs of the gusty world: name -> (rung, settings), where "data" may name a data set
+NOTHING = {"variance": 0.0, "covariance": 0.0, "moving": 0.0, "stop_gradient": False, "inverse": 0.0}
+CURES = {  # of collapse: what each adds to nothing
+    "variance": {"variance": 1.0},
+    "covariance": {"covariance": 1.0},
+    "moving target": {"moving": 0.99, "stop_gradient": True},
+    "inverse dynamics": {"inverse": 1.0},
+}
+COLLAPSES = {"jepa": ("jepa", {})} | {  # chapter 14: all cures, all but one, and fewer
+    f"without {cure}": ("jepa", {setting: NOTHING[setting] for setting in adds}) for cure, adds in CURES.items()
+}
+COLLAPSES |= {
+    "no cure": ("jepa", NOTHING),
+    "moving target alone": ("jepa", NOTHING | CURES["moving target"]),
+    "inverse dynamics alone": ("jepa", NOTHING | CURES["inverse dynamics"]),
+    "variance and covariance alone": ("jepa", NOTHING | CURES["variance"] | CURES["covariance"]),
+    "untrained": ("jepa", {"longer": 0}),
+}
 SAME = {  # experiments that are rungs
     "two frames, 1 steps": "two_frame", "two frames, 5 steps": "multi_step", "noise 0.3": "noise_robust",
     "memory": "recurrent", "position_velocity": "position_velocity",
@@ -111,7 +129,7 @@ def _settings():
     """{kind: {name: (rung, settings)}} of what varies a rung."""
     return {
         "experiments": EXPERIMENTS, "combinations": COMBINATIONS, "trials": trials(),
-        "gusty_experiments": GUSTY_EXPERIMENTS,
+        "gusty_experiments": GUSTY_EXPERIMENTS, "jepa": COLLAPSES,
     }  # fmt: skip
 
 
@@ -134,7 +152,8 @@ def fingerprint(kind, name, seed):
             (rung,), settings = asked(kind, name, seed)
             return judge | {"model": model_key(rung, **settings)}
         return judge | {"source": source_of(exact_belief, references, measuring_belief), "model": name}
-    judge = {"source": source_of(measuring), "windows": judging_set.key(judged_on(kind))}
+    measures = measuring_jepa if kind == "jepa" else measuring
+    judge = {"source": source_of(measures), "windows": judging_set.key(judged_on(kind))}
     if kind == "references" or name in REFERENCES:
         last = model_key("position_velocity", default_seed(), data_seed=default_seed())
         return judge | {"source": source_of(references, measuring), "data": last["data"]} | (
@@ -170,15 +189,17 @@ def measure(kind, name, seed):
     model = load_model(*names, shipped=False, **settings)
     if kind == "closest":
         return measuring.seen_by_other_eyes(model, cuts)
-    if kind != "rungs":
+    if kind not in ("rungs", "jepa"):
         return measuring.measured(model, cuts)
     splits = [load_episodes("mixed", split, seed) for split in ("train", "validation")]
+    if kind == "jepa":
+        return measuring_jepa.measured(model, cuts, splits, seed)
     return measuring.measured_whole(model, cuts, splits, judging_set.collected("test"), seed, GAMES)
 
 
 def stale():
     """Return a sentence for each shipped model and figure that is missing or out of date; nothing if all of it fits."""
-    missing = [name for name in (*model_names(), *model_names(uncertain=True)) if not is_shipped(name)]
+    missing = [name for name in (*LADDER, *UNCERTAIN, *WITHOUT_PICTURES) if not is_shipped(name)]
     unfit = [f"weights of {name}: none are shipped of today's settings, data and source" for name in missing]
     return unfit + recorded.stale({task: fingerprint(*task) for task in tasks()})
 
@@ -218,6 +239,12 @@ def belief_experiments():
     """Return what was measured of varied rungs in the gusty world: {name: {seed: figures}}, as `beliefs`."""
     found = recorded.figures("gusty_experiments")
     return {name: found[name] for name in GUSTY_EXPERIMENTS}
+
+
+def collapses():
+    """Return what was measured of latents trained without pixels: {name: {seed: figures}}, by `measuring_jepa`."""
+    found = recorded.figures("jepa")
+    return {name: found[name] for name in COLLAPSES}
 
 
 def scores(evaluations, protocol="intervened"):

@@ -19,6 +19,7 @@ import torch
 from ..data.collection import collect
 from ..data.episodes import SPLITS, Episodes
 from ..models import (
+    JEPA,
     RSSM,
     Autoencoder,
     AutoencoderMLP,
@@ -50,7 +51,8 @@ LADDER = {  # simplest rung first
     "position_velocity": PositionVelocity,
 }
 UNCERTAIN = {"state_space": StateSpace, "rssm": RSSM}  # rungs whose future is a fan
-MODELS = ChainMap(UNCERTAIN, LADDER)  # in the order of the ladder: what stands last comes first
+WITHOUT_PICTURES = {"jepa": JEPA}  # rungs in whose loss there is no pixel
+MODELS = ChainMap(WITHOUT_PICTURES, UNCERTAIN, LADDER)  # in the order of the ladder: what stands last comes first
 
 
 @dataclass(frozen=True)

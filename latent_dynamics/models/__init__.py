@@ -3,6 +3,7 @@
 from .autoencoder import Autoencoder
 from .autoencoder_mlp import AutoencoderMLP, LatentMLP, latent_transitions
 from .eyes import BalanceEyes, make_eyes
+from .jepa import JEPA
 from .multi_step import MultiStep
 from .noise_robust import NoiseRobust
 from .position_velocity import PositionVelocity
@@ -13,6 +14,6 @@ from .two_frame import TwoFrame
 from .unseen_causes import UnseenCauses
 
 __all__ = [
-    "Autoencoder", "AutoencoderMLP", "BalanceEyes", "LatentMLP", "MultiStep", "NoiseRobust", "PositionVelocity",
+    "Autoencoder", "AutoencoderMLP", "BalanceEyes", "JEPA", "LatentMLP", "MultiStep", "NoiseRobust", "PositionVelocity",
     "RSSM", "Recurrent", "StateSpace", "TwoFrame", "UnseenCauses", "latent_transitions", "make_eyes",
 ]  # fmt: skip
