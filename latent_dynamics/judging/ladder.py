@@ -68,8 +68,6 @@ COLLAPSES = {"jepa": ("jepa", {})} | {  # chapter 14: all cures, all but one, an
 COLLAPSES |= {
     "no cure": ("jepa", NOTHING),
     "moving target alone": ("jepa", NOTHING | CURES["moving target"]),
-    "inverse dynamics alone": ("jepa", NOTHING | CURES["inverse dynamics"]),
-    "variance and covariance alone": ("jepa", NOTHING | CURES["variance"] | CURES["covariance"]),
     "untrained": ("jepa", {"longer": 0}),
 }
 SAME = {  # experiments that are rungs

@@ -1,10 +1,11 @@
-"""What is measured of a latent that was trained without pixels: whether it lives, what it holds, what it is good for."""
+"""What is measured of a latent trained without pixels: whether it lives, what it holds, what it is good for."""
 
+import numpy as np
 import torch
 
 from ..acting import controllers
 from ..acting.exhaustive import planner
-from . import drift, probes
+from . import probes
 from .measuring import measured as drifted
 from .measuring import played
 
@@ -18,24 +19,24 @@ def measured(model, windows, splits, seed):
     windows: of both protocols; splits: Episodes for training and for validation, on which probes and a controller are
     trained and judged. Returns drift and cost, as `measuring.measured` does; "return" and "accuracy" of the controller;
     "planned", the mean return of a planner and its interval; "first" and "last", the spread of each number of z before
-    and after training; "rank", how many numbers z fills (see `effective_rank`); "curve", the mean spread while it
-    learned; and "probes" (see `probed`).
+    and after training; "rank", how many numbers z fills (see `effective_rank`); "missed", "told" and "curve", what the
+    loss said of prediction, of pushes and of the mean spread after each epoch; and "probes" (see `probed`).
     """
     beliefs = [controllers.beliefs_of(model, part) for part in splits]
     z = beliefs[0][:, : model.latent_size]
     games, limit = PLANNED
     steps, _ = controllers.belief_returns(model, planner(model), games, limit=limit)
-    curve = model.history.get("prediction validation spread", [])
+    told = {"missed": "missed", "told": "told", "curve": "spread"}
+    said = {name: model.history.get(f"prediction validation {term}", np.empty(0)) for name, term in told.items()}
     return drifted(model, windows) | played(model, splits, seed, GAMES) | {
         "planned": [round(value, 1) for value in controllers.mean_interval(steps)],
         "first": model.first_spread.tolist(), "last": z.std(0).tolist(), "rank": effective_rank(z),
-        "curve": drift.plain(torch.as_tensor(curve, dtype=torch.float64).numpy()),
         "probes": probed(model, beliefs, splits, seed),
-    }  # fmt: skip
+    } | {name: [float(f"{value:.4g}") for value in values] for name, values in said.items()}  # fmt: skip
 
 
 def effective_rank(z):
-    """Return how many directions z (M, Z) fills: e to the entropy of its covariance's eigenvalues (Roy & Vetterli 2007).
+    """Return how many directions z (M, Z) fills: e to the entropy of its covariance's spectrum (Roy & Vetterli 2007).
 
     It asks for shares alone, and so does not notice that z shrinks.
     """

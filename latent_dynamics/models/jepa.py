@@ -28,7 +28,7 @@ VIEW = Budget(epochs=10, batch_size=128, learning_rate=1e-2)
 class JEPA(WorldModel):
     """A joint-embedding predictive architecture: an encoder and a predictor with a memory, which learn from each other.
 
-    D = 2 latent_size + memory, (z, dz, h): the latent of the last frame, its change and a GRU's memory, as in Recurrent.
+    D = 2 latent_size + memory, (z, dz, h): the last frame's latent, its change and a GRU's memory, as in Recurrent.
     context, horizon: steps seen and steps dreamt in training. What keeps z from collapsing, each 0 or False where it is
     left out: variance, the weight of a hinge at a spread of 1 in each number of z, and covariance, that of squared
     covariances (Bardes et al. 2022); moving, the share of the targets' encoder, a moving average of the encoder, that
@@ -47,8 +47,8 @@ class JEPA(WorldModel):
         super().__init__()
         if min(latent_size, horizon) < 1 or context + horizon < LOOK or longer not in range(1000):
             raise ValueError(
-                f"latent_size {latent_size}, context {context}, horizon {horizon}, longer {longer}; expected at least 1 "
-                f"number and 1 step, windows of at least {LOOK} steps, and a whole number from 0"
+                f"latent_size {latent_size}, horizon {horizon}, context {context}, longer {longer}; expected at least "
+                f"1, at least 1, with the horizon at least {LOOK} steps, and a whole number from 0"
             )
         if not 0 <= moving < 1 or min(variance, covariance, inverse) < 0:
             raise ValueError(
@@ -103,7 +103,8 @@ class JEPA(WorldModel):
     def step(self, belief, action):
         shown, memory = self.remember(belief, action)
         change = SHORT * self.predictor(torch.cat([memory, shown], 1))
-        return torch.cat([belief[:, : self.latent_size] + change, change, memory], 1)
+        z = belief[:, : self.latent_size] + change
+        return torch.cat([z, change, memory], 1)
 
     def scaled(self, states):
         """Return z of states (..., D) in units of its spread over the training frames: (..., latent_size)."""
@@ -138,7 +139,8 @@ class JEPA(WorldModel):
             target = target.detach()
         error = self.dreams(z, actions) - target[:, self.context + 1 :]
         counts = there[:, self.context :]
-        return (error.square().mean(2) * counts).sum() / counts.sum().clamp(min=1)
+        missed = error.square().mean(2) * counts  # (B, T - context)
+        return missed.sum() / counts.sum().clamp(min=1)
 
     def spreads(self, z):
         """Return the spread of each number of z (B, T + 1, latent_size), and what they have in common: a number."""
@@ -154,7 +156,8 @@ class JEPA(WorldModel):
         rows = z.unfold(1, LOOK, 1).flatten(2)  # (B, T + 2 - LOOK, LOOK Z)
         first = LOOK // 2 - 1  # a push shows two frames later
         pushes = actions[:, first : first + rows.shape[1]]
-        return F.cross_entropy(self.teller(rows).flatten(0, 1), pushes.flatten())
+        guess = self.teller(rows).flatten(0, 1)
+        return F.cross_entropy(guess, pushes.flatten())
 
     def loss(self, z, target, actions, there):
         """All that is asked of z; no pixel. Shapes as in `missed`."""
@@ -167,10 +170,11 @@ class JEPA(WorldModel):
             + self.covariance * common
             + self.inverse * told
         )
-        return {"loss": loss, "missed": missed, "told": told, "spread": spread.mean()}
+        terms = {"missed": missed, "told": told, "spread": spread.mean()}
+        return {"loss": loss} | terms
 
     def lessons(self, *splits):
-        """Yield what is learned from Episodes for training and for validation: prediction, a view, whether it goes on."""
+        """Yield what is learned from Episodes for training and validation: prediction, a view, whether it goes on."""
         frames = torch.cat([torch.from_numpy(part.frames) for part in splits])  # (F, H, W), bytes
         numbers = torch.arange(len(frames)).split([len(part.frames) for part in splits])
         self.mean_frame.copy_(frames[numbers[0]].float().mean(0) / 255)
@@ -199,7 +203,8 @@ class JEPA(WorldModel):
                 slow.lerp_(fast, 1 - self.moving)
 
         steps = self.context + self.horizon
-        cut = (code_windows(part, at, steps, STRIDE, self.context + 1) for part, at in zip(splits, numbers, strict=True))
+        parts = zip(splits, numbers, strict=True)
+        cut = (code_windows(part, at, steps, STRIDE, self.context + 1) for part, at in parts)
         budget = replace(PREDICTION, epochs=self.longer * PREDICTION.epochs)
         return Lesson(loss, *cut, budget, "prediction", follow if self.moving else None)
 
