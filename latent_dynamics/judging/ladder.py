@@ -8,6 +8,7 @@ import numpy as np
 from ..keeping import recorded
 from ..keeping.artifacts import (
     LADDER,
+    MODELS,
     PREDICTORS,
     UNCERTAIN,
     default_seed,
@@ -26,6 +27,7 @@ from . import (
     judging_set,
     measuring,
     measuring_belief,
+    measuring_jepa,
     measuring_predictors,
     measuring_pushes,
     references,
@@ -35,7 +37,7 @@ from . import (
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {
     "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known_of_gusts": 1,
-    "gusty": 1, "gusty_experiments": 1, "collapse": 1, "calm": 1, "pushes": 1, "predictors": 1,
+    "gusty": 1, "gusty_experiments": 1, "collapse": 1, "calm": 1, "pushes": 1, "predictors": 1, "jepa": 1,
 }  # fmt: skip
 IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments", "collapse", "pushes")  # judged in the gusty world
 GAMES = 100  # that a controller on a rung's belief plays
@@ -69,7 +71,7 @@ COLLAPSE = {  # what weight of the KL and what sigma do to a latent beside a mem
     f"weight {weight}, sigma {sigma}": ("vrnn", {"beta": weight, "sigma": sigma} | SHORT)
     for weight in (0.1, 1.0) for sigma in (0.03, 0.1, 0.3)
 }  # fmt: skip
-CURES = {"learned sigma": ("vrnn", SHORT)} | {
+REVIVED = {"learned sigma": ("vrnn", SHORT)} | {  # and what may keep it alive
     name: ("vrnn", {"sigma": 0.1} | cure | SHORT)
     for name, cure in {
         "KL warm-up": {"warm_up": 0.5},
@@ -89,6 +91,21 @@ GUSTY_EXPERIMENTS = TAUGHT | {  # varied rungs; "data" may name another data set
     "rssm, coins": ("rssm", {"data": "gusty_coins"}),
 }
 PUSHED = {"state_space": ("state_space", {})} | TAUGHT  # of which it is measured what they believe of a push
+NOTHING = {"variance": 0.0, "covariance": 0.0, "moving": 0.0, "stop_gradient": False, "inverse": 0.0}
+CURES = {  # of collapse: what each adds to nothing
+    "variance": {"variance": 1.0},
+    "covariance": {"covariance": 1.0},
+    "moving target": {"moving": 0.99, "stop_gradient": True},
+    "inverse dynamics": {"inverse": 1.0},
+}
+COLLAPSES = {"jepa": ("jepa", {})} | {  # chapter 14: all cures, all but one, and fewer
+    f"without {cure}": ("jepa", {setting: NOTHING[setting] for setting in adds}) for cure, adds in CURES.items()
+}
+COLLAPSES |= {
+    "no cure": ("jepa", NOTHING),
+    "moving target alone": ("jepa", NOTHING | CURES["moving target"]),
+    "untrained": ("jepa", {"longer": 0}),
+}
 SAME = {  # experiments that are rungs
     "two frames, 1 steps": "two_frame", "two frames, 5 steps": "multi_step", "noise 0.3": "noise_robust",
     "memory": "recurrent", "position_velocity": "position_velocity",
@@ -146,8 +163,9 @@ def _settings():
     """{kind: {name: (rung, settings)}} of what varies a rung."""
     return {
         "experiments": EXPERIMENTS, "combinations": COMBINATIONS, "trials": trials(),
-        "gusty_experiments": GUSTY_EXPERIMENTS, "collapse": COLLAPSE | CURES, "pushes": PUSHED,
+        "gusty_experiments": GUSTY_EXPERIMENTS, "collapse": COLLAPSE | REVIVED, "pushes": PUSHED,
         "calm": {name: (name, {"data": "mixed"}) for name in UNCERTAIN},
+        "jepa": COLLAPSES,
     }  # fmt: skip
 
 
@@ -176,7 +194,7 @@ def fingerprint(kind, name, seed):
         judge = {"windows": judging_set.key("test"), "gusty": judging_set.key("test", GUSTY)}
         (rung,), settings = asked(kind, name, seed)
         return judge | {"source": source_of(measuring_predictors), "model": model_key(rung, **settings)}
-    judged_by = (measuring, measuring_belief) if kind == "calm" else (measuring,)
+    judged_by = {"calm": (measuring, measuring_belief), "jepa": (measuring_jepa,)}.get(kind, (measuring,))
     judge = {"source": source_of(*judged_by), "windows": judging_set.key(judged_on(kind))}
     if kind == "references" or name in REFERENCES:
         last = model_key("position_velocity", default_seed(), data_seed=default_seed())
@@ -222,15 +240,17 @@ def measure(kind, name, seed):
         return measuring.seen_by_other_eyes(model, cuts)
     if kind == "calm":
         return measuring.measured(model, cuts) | measuring_belief.likely(model, judging_set.collected("test"))
-    if kind != "rungs":
+    if kind not in ("rungs", "jepa"):
         return measuring.measured(model, cuts)
     splits = [load_episodes("mixed", split, seed) for split in ("train", "validation")]
+    if kind == "jepa":
+        return measuring_jepa.measured(model, cuts, splits, seed)
     return measuring.measured_whole(model, cuts, splits, judging_set.collected("test"), seed, GAMES)
 
 
 def stale():
     """Return a sentence for each shipped model and figure that is missing or out of date; nothing if all of it fits."""
-    missing = [name for name in (*model_names(), *UNCERTAIN, *PREDICTORS) if not is_shipped(name)]
+    missing = [name for name in reversed(MODELS) if not is_shipped(name)]
     unfit = [f"weights of {name}: none are shipped of today's settings, data and source" for name in missing]
     return unfit + recorded.stale({task: fingerprint(*task) for task in tasks()})
 
@@ -269,7 +289,7 @@ def beliefs():
 def belief_experiments():
     """Return what was measured of varied rungs in the gusty world: {name: {seed: figures}}, as `beliefs`."""
     found = recorded.figures("gusty_experiments") | recorded.figures("collapse")
-    return {name: found[name] for name in [*GUSTY_EXPERIMENTS, *COLLAPSE, *CURES]}
+    return {name: found[name] for name in [*GUSTY_EXPERIMENTS, *COLLAPSE, *REVIVED]}
 
 
 def calm_beliefs():
@@ -306,6 +326,12 @@ def predictors():
     """Return what was measured of the predictors of chapter 10: {name: {seed: figures}}, of `measuring_predictors`."""
     found = recorded.figures("predictors")
     return {name: found[name] for name in PREDICTORS}
+
+
+def collapses():
+    """Return what was measured of latents trained without pixels: {name: {seed: figures}}, by `measuring_jepa`."""
+    found = recorded.figures("jepa")
+    return {name: found[name] for name in COLLAPSES}
 
 
 def scores(evaluations, protocol="intervened"):

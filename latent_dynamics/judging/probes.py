@@ -52,8 +52,11 @@ def linear_probe(inputs, targets, ridge=1e-3):
     return probe.eval().requires_grad_(False)
 
 
-def mlp_probe(inputs, targets, seed=0, hidden=128, budget=PROBE_BUDGET):
-    """Fit targets (M, S) by a small network of inputs (M, D). Returns a Probe."""
+def mlp_probe(inputs, targets, seed=0, hidden=128, budget=PROBE_BUDGET, standardised=True):
+    """Fit targets (M, S) by a small network of inputs (M, D). Returns a Probe.
+
+    standardised: whether inputs are read in units of their spread; if not, what hardly varies can hardly be read.
+    """
     inputs, targets = _checked(inputs, targets)
     with seeded(seed):
         body = nn.Sequential(
@@ -61,6 +64,9 @@ def mlp_probe(inputs, targets, seed=0, hidden=128, budget=PROBE_BUDGET):
             nn.Linear(hidden, targets.shape[1]),
         )  # fmt: skip
     probe = Probe(body, inputs, targets)
+    if not standardised:
+        probe.input_mean.zero_()
+        probe.input_spread.fill_(1)
     with one_thread():
         train(probe, probe.loss, (inputs, targets), (inputs[:1000], targets[:1000]), budget, seed, "probe", bar=False)
     return probe.eval().requires_grad_(False)
