@@ -250,7 +250,7 @@ def measure(kind, name, seed):
 
 def stale():
     """Return a sentence for each shipped model and figure that is missing or out of date; nothing if all of it fits."""
-    missing = [name for name in reversed(MODELS) if not is_shipped(name)]
+    missing = [name for name in MODELS if not is_shipped(name)]
     unfit = [f"weights of {name}: none are shipped of today's settings, data and source" for name in missing]
     return unfit + recorded.stale({task: fingerprint(*task) for task in tasks()})
 
