@@ -1,4 +1,4 @@
-"""Chapter 14: a latent that is only asked to be predictable becomes still; what keeps it alive, and what it is worth."""
+"""Chapter 14: a latent that is only asked to be predictable becomes still; what keeps it alive, what it is worth."""
 
 import numpy as np
 import pytest
