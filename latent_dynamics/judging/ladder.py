@@ -27,7 +27,6 @@ from . import (
     judging_set,
     measuring,
     measuring_belief,
-    measuring_jepa,
     measuring_predictors,
     measuring_pushes,
     references,
@@ -37,7 +36,7 @@ from . import (
 # Training seeds; each draws data of its own, and trains eyes on them.
 SEEDS = {
     "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known_of_gusts": 1,
-    "gusty": 1, "gusty_experiments": 1, "collapse": 1, "calm": 1, "pushes": 1, "predictors": 1, "jepa": 1,
+    "gusty": 1, "gusty_experiments": 1, "collapse": 1, "calm": 1, "pushes": 1, "predictors": 1,
 }  # fmt: skip
 IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments", "collapse", "pushes")  # judged in the gusty world
 GAMES = 100  # that a controller on a rung's belief plays
@@ -90,21 +89,6 @@ GUSTY_EXPERIMENTS = TAUGHT | {  # varied rungs; "data" may name another data set
     "rssm, coins": ("rssm", {"data": "gusty_coins"}),
 }
 PUSHED = {"state_space": ("state_space", {})} | TAUGHT  # of which it is measured what they believe of a push
-NOTHING = {"variance": 0.0, "covariance": 0.0, "moving": 0.0, "stop_gradient": False, "inverse": 0.0}
-CURES = {  # of collapse: what each adds to nothing
-    "variance": {"variance": 1.0},
-    "covariance": {"covariance": 1.0},
-    "moving target": {"moving": 0.99, "stop_gradient": True},
-    "inverse dynamics": {"inverse": 1.0},
-}
-COLLAPSES = {"jepa": ("jepa", {})} | {  # chapter 14: all cures, all but one, and fewer
-    f"without {cure}": ("jepa", {setting: NOTHING[setting] for setting in adds}) for cure, adds in CURES.items()
-}
-COLLAPSES |= {
-    "no cure": ("jepa", NOTHING),
-    "moving target alone": ("jepa", NOTHING | CURES["moving target"]),
-    "untrained": ("jepa", {"longer": 0}),
-}
 SAME = {  # experiments that are rungs
     "two frames, 1 steps": "two_frame", "two frames, 5 steps": "multi_step", "noise 0.3": "noise_robust",
     "memory": "recurrent", "position_velocity": "position_velocity",
@@ -164,7 +148,6 @@ def _settings():
         "experiments": EXPERIMENTS, "combinations": COMBINATIONS, "trials": trials(),
         "gusty_experiments": GUSTY_EXPERIMENTS, "collapse": COLLAPSE | REVIVED, "pushes": PUSHED,
         "calm": {name: (name, {"data": "mixed"}) for name in IN_CALM},
-        "jepa": COLLAPSES,
     }  # fmt: skip
 
 
@@ -193,7 +176,7 @@ def fingerprint(kind, name, seed):
         judge = {"windows": judging_set.key("test"), "gusty": judging_set.key("test", GUSTY)}
         (rung,), settings = asked(kind, name, seed)
         return judge | {"source": source_of(measuring_predictors), "model": model_key(rung, **settings)}
-    judged_by = {"calm": (measuring, measuring_belief), "jepa": (measuring_jepa,)}.get(kind, (measuring,))
+    judged_by = (measuring, measuring_belief) if kind == "calm" else (measuring,)
     judge = {"source": source_of(*judged_by), "windows": judging_set.key(judged_on(kind))}
     if kind == "references" or name in REFERENCES:
         last = model_key("position_velocity", default_seed(), data_seed=default_seed())
@@ -239,11 +222,9 @@ def measure(kind, name, seed):
         return measuring.seen_by_other_eyes(model, cuts)
     if kind == "calm":
         return measuring.measured(model, cuts) | measuring_belief.likely(model, judging_set.collected("test"))
-    if kind not in ("rungs", "jepa"):
+    if kind != "rungs":
         return measuring.measured(model, cuts)
     splits = [load_episodes("mixed", split, seed) for split in ("train", "validation")]
-    if kind == "jepa":
-        return measuring_jepa.measured(model, cuts, splits, seed)
     return measuring.measured_whole(model, cuts, splits, judging_set.collected("test"), seed, GAMES)
 
 
@@ -325,12 +306,6 @@ def predictors():
     """Return what was measured of the predictors of chapter 10: {name: {seed: figures}}, of `measuring_predictors`."""
     found = recorded.figures("predictors")
     return {name: found[name] for name in PREDICTORS}
-
-
-def collapses():
-    """Return what was measured of latents trained without pixels: {name: {seed: figures}}, by `measuring_jepa`."""
-    found = recorded.figures("jepa")
-    return {name: found[name] for name in COLLAPSES}
 
 
 def scores(evaluations, protocol="intervened"):

@@ -36,7 +36,7 @@ def train_all(names=(), workers=None):
         raise ValueError(f"nothing is called {', '.join(sorted(unknown))}; there are the rungs {known}")
     due = [task for task in wanted if recorded.recorded(*task, ladder.fingerprint(*task)) is None]
     with joblib.parallel_config("loky", n_jobs=workers or joblib.cpu_count(), inner_max_num_threads=1):
-        _done(_prepare, sorted({seed for kind, _, seed in due if kind != "jepa"}), "data and eyes", "seeds")
+        _done(_prepare, sorted({seed for _, _, seed in due}), "data and eyes", "seeds")
         gusty = (*ladder.IN_GUSTS, "predictors")
         _done(_prepare_gusts, sorted({seed for kind, _, seed in due if kind in gusty}), "gusty data", "seeds")
         _done(_measure, due, "ladder", "models")
@@ -81,6 +81,6 @@ def _measure(task):
     """Train and judge one model in a process of its own, and write what was found."""
     _alone()
     kind, name, seed = task
-    if (kind in ("rungs", "gusty", "predictors") or name == kind == "jepa") and seed == default_seed():
+    if kind in ("rungs", "gusty", "predictors") and seed == default_seed():
         ship(name, seed)
     recorded.put_figures(*task, ladder.measure(*task), ladder.fingerprint(*task))
