@@ -268,8 +268,14 @@ def beliefs():
 
 def belief_experiments():
     """Return what was measured of varied rungs in the gusty world: {name: {seed: figures}}, as `beliefs`."""
-    found = recorded.figures("gusty_experiments") | recorded.figures("collapse")
-    return {name: found[name] for name in [*GUSTY_EXPERIMENTS, *COLLAPSE, *REVIVED]}
+    found = recorded.figures("gusty_experiments")
+    return {name: found[name] for name in GUSTY_EXPERIMENTS}
+
+
+def collapse_experiments():
+    """Return the same of `vrnn` under several weights and sigmas, and with cures, judged on every third window."""
+    found = recorded.figures("collapse")
+    return {name: found[name] for name in [*COLLAPSE, *REVIVED]}
 
 
 def calm_beliefs():

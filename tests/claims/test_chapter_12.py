@@ -14,7 +14,7 @@ pytestmark = pytest.mark.claims
 
 @pytest.fixture(scope="module")
 def tried():
-    return {name: next(iter(found.values())) for name, found in ladder.belief_experiments().items()}
+    return {name: next(iter(found.values())) for name, found in ladder.collapse_experiments().items()}
 
 
 def carried(figures):
