@@ -40,7 +40,7 @@ def test_a_latent_that_has_died_is_not_missed(tried):
     assert abs(dead["latent"]["swapped"]) < 0.1 < alive["latent"]["swapped"]
 
 
-def test_a_gust_is_not_worth_its_nats_at_the_middle_sigma_and_is_at_a_third_of_it(vrnn):
+def test_a_gust_is_not_worth_its_nats_where_much_blur_is_forgiven_and_is_where_none_is(vrnn):
     calm = torch.zeros(GUSTY.size, dtype=torch.float64)
     blown = calm.clone()
     blown[-2:] = torch.tensor([GUST_FORCE, GUST_STEPS])
@@ -48,7 +48,7 @@ def test_a_gust_is_not_worth_its_nats_at_the_middle_sigma_and_is_at_a_third_of_i
     read = vrnn.observed(vrnn.see(torch.from_numpy(GUSTY.draw(states.numpy(), workers=1)).float() / 255))
     off = (read[1] - read[0])[:2].norm().item()
     costs = np.log(2 / GUST_CHANCE)
-    assert (off / 0.1) ** 2 / 2 < 0.3 * costs and (off / 0.02) ** 2 / 2 > costs
+    assert (off / 0.03) ** 2 / 2 < 0.3 * costs and (off / 0.003) ** 2 / 2 > costs
     one_step = GUSTY.simulate(torch.stack([calm, blown]), torch.ones(2, 1, dtype=torch.int64))[:, -1]
     assert torch.equal(*one_step[:, [0, 2]]), "the control: one step on it is in no picture"
 
@@ -64,6 +64,14 @@ def test_what_is_recorded_of_the_shipped_latent_is_measured_again(vrnn):
 
 
 @pytest.mark.recorded
-def test_where_nothing_is_left_to_chance_a_latent_says_less():
+def test_what_the_latent_carries_is_not_the_gusts():
     gusts, calm = (next(iter(found["vrnn"].values())) for found in (ladder.beliefs(), ladder.calm_beliefs()))
-    assert carried(calm) < carried(gusts)
+    assert carried(calm) > 0.7 * carried(gusts), "it says as much where none blow"
+
+
+@pytest.mark.recorded
+def test_no_cure_makes_a_better_fan_though_some_raise_the_kl(tried):
+    none = tried["weight 1.0, sigma 0.1"]
+    cured = [tried[name] for name in ladder.REVIVED]
+    assert max(carried(one) for one in cured) > carried(none) + 0.3
+    assert min(one["crps"][9] for one in cured) > none["crps"][9] - 0.1
