@@ -293,6 +293,7 @@ const OPERATIONS = {
   log_softmax: along(logSoftmax),
   logsumexp: along(logSumExp),
   cumsum: along(cumulated),
+  new_zeros: (_inputs, y) => () => y.fill(0),
   argmax: along(argmax),
   argmin: along((lane) => argmax(lane.map((value) => -value))),
   amax: extreme(Math.max, -Infinity),

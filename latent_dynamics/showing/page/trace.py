@@ -16,9 +16,9 @@ PLAIN = {  # without options
 COMPARISONS = {"eq", "ge", "gt", "le", "logical_and", "logical_or", "lt", "ne"}  # true is 1 and false 0
 ALONG = {"argmax", "argmin", "cumsum", "log_softmax", "logsumexp", "softmax"}  # one dimension
 OPERATIONS = PLAIN | COMPARISONS | ALONG | {
-    "add", "addmm", "amax", "amin", "bmm", "cat", "clamp", "convolution", "div", "elu", "expand", "gather", "index",
-    "maximum", "mean", "minimum", "mm", "mul", "native_layer_norm", "permute", "pow", "randn_like", "repeat", "rsub",
-    "scatter", "select", "slice", "sub", "sum", "t", "transpose", "where",
+    "add", "addmm", "amax", "amin", "bmm", "cat", "clamp", "convolution", "div", "elu", "expand", "gather",
+    "index", "maximum", "mean", "minimum", "mm", "mul", "native_layer_norm", "new_zeros", "permute", "pow", "randn_like",
+    "repeat", "rsub", "scatter", "select", "slice", "sub", "sum", "t", "transpose", "where",
 }  # fmt: skip
 
 
