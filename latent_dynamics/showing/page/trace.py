@@ -17,8 +17,8 @@ COMPARISONS = {"eq", "ge", "gt", "le", "logical_and", "logical_or", "lt", "ne"} 
 ALONG = {"argmax", "argmin", "cumsum", "log_softmax", "logsumexp", "softmax"}  # one dimension
 OPERATIONS = PLAIN | COMPARISONS | ALONG | {
     "add", "addmm", "amax", "amin", "bmm", "cat", "clamp", "convolution", "div", "elu", "expand", "gather",
-    "index", "maximum", "mean", "minimum", "mm", "mul", "native_layer_norm", "new_zeros", "permute", "pow", "randn_like",
-    "repeat", "rsub", "scatter", "select", "slice", "sub", "sum", "t", "transpose", "where",
+    "index", "maximum", "mean", "minimum", "mm", "mul", "native_layer_norm", "new_zeros", "permute", "pow",
+    "randn_like", "repeat", "rsub", "scatter", "select", "slice", "sub", "sum", "t", "transpose", "where",
 }  # fmt: skip
 
 
