@@ -3,6 +3,9 @@
 Chapters read the figures from what travels with the package; `python -m latent_dynamics train` makes them anew.
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..keeping import recorded
@@ -16,7 +19,7 @@ from ..keeping.artifacts import (
     load_episodes,
     load_model,
     model_key,
-    model_names,
+    usual_data,
 )
 from ..keeping.fingerprint import source_of
 from ..world.gusty import GUSTY
@@ -33,12 +36,6 @@ from . import (
     statistics,
 )
 
-# Training seeds; each draws data of its own, and trains eyes on them.
-SEEDS = {
-    "references": 1, "rungs": 5, "closest": 1, "experiments": 3, "combinations": 3, "trials": 1, "known_of_gusts": 1,
-    "gusty": 1, "gusty_experiments": 1, "collapse": 1, "calm": 1, "pushes": 1, "predictors": 1,
-}  # fmt: skip
-IN_GUSTS = ("known_of_gusts", "gusty", "gusty_experiments", "collapse", "pushes")  # judged in the gusty world
 GAMES = 100  # that a controller on a rung's belief plays
 HORIZONS = (1, 3, 5, 10, 20)  # steps dreamt in training, chapter 8
 NOISES = (0.1, 0.3, 1.0, 3.0)  # noise in training in units of a step's change, chapter 8
@@ -132,23 +129,61 @@ def fitting_windows():
     return drift.protocols(load_episodes("mixed", "train"), stride=12, seed=1)
 
 
-def tasks():
-    """Return what is trained and judged, as (kind, name, seed): references first, they show soonest what is wrong."""
-    first = default_seed()
-    names = {"references": REFERENCES, "rungs": LADDER, "closest": (*LADDER, "exact physics")} | _settings()
-    names |= {"known_of_gusts": KNOWN_OF_GUSTS, "gusty": UNCERTAIN, "predictors": PREDICTORS}
-    return [
-        (kind, name, seed) for kind in SEEDS for seed in range(first, first + SEEDS[kind]) for name in names[kind]
-    ]
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figures: how they are made, and what they rest on beside the model that they are of."""
+
+    seeds: int  # of training; each draws data of its own, and trains eyes on them
+    names: Mapping  # name -> (rung, settings), or what makes a model that is not trained
+    rests_on: Callable  # () -> a JSON-able dict
+    measure: Callable  # (model, seed) -> figures
 
 
-def _settings():
-    """{kind: {name: (rung, settings)}} of what varies a rung."""
-    return {
-        "experiments": EXPERIMENTS, "combinations": COMBINATIONS, "trials": trials(),
-        "gusty_experiments": GUSTY_EXPERIMENTS, "collapse": COLLAPSE | REVIVED, "pushes": PUSHED,
-        "calm": {name: (name, {"data": "mixed"}) for name in IN_CALM},
-    }  # fmt: skip
+def _rungs(names, **settings):
+    return {name: (name, settings) for name in names}
+
+
+def _calm(*judges, split="test", **more):
+    """What figures of the calm world rest on."""
+    return lambda: {"source": source_of(*judges), "windows": judging_set.key(split)} | more
+
+
+def _gusty(*judges, **more):
+    """What figures of the gusty world rest on."""
+    return lambda: {"source": source_of(*judges), "windows": judging_set.key("test", GUSTY)} | more
+
+
+def _whole(model, seed):
+    splits = [load_episodes("mixed", split, seed) for split in ("train", "validation")]
+    return measuring.measured_whole(model, windows(), splits, judging_set.collected("test"), seed, GAMES)
+
+
+def _drifts(split="test"):
+    return lambda model, seed: measuring.measured(model, windows(split))
+
+
+def _believes(every=1):
+    return lambda model, seed: measuring_belief.measured(model, judging_set.futures()[::every], _gusts())
+
+
+def _doubts_in_calm(model, seed):
+    return measuring.measured(model, windows()) | measuring_belief.likely(model, judging_set.collected("test"))
+
+
+def _predicts(model, seed):
+    return measuring_predictors.measured(model, windows()["intervened"], _gusts())
+
+
+def _refers(maker, seed):
+    """A reference may know by which protocol it is judged."""
+    found = {}
+    for protocol, cut in windows().items():
+        found |= drift.evaluate(maker(protocol), {protocol: cut}, teacher_forced=False)
+    return found
+
+
+def _gusts():
+    return judging_set.collected("test", GUSTY)
 
 
 def trials():
@@ -156,76 +191,77 @@ def trials():
     return {f"{rung} {settings or ''}".strip(): (rung, settings) for rung, few in TRIALS.items() for settings in few}
 
 
+KINDS = {  # references first, they show soonest what is wrong
+    "references": Kind(1, REFERENCES, _calm(references, measuring), _refers),
+    "rungs": Kind(5, _rungs(LADDER), _calm(measuring, games=GAMES), _whole),
+    "closest": Kind(
+        1, _rungs(LADDER) | {"exact physics": references.ExactPhysics}, _calm(measuring, games=0),
+        lambda model, seed: measuring.seen_by_other_eyes(model, windows()),
+    ),
+    "experiments": Kind(3, EXPERIMENTS, _calm(measuring, games=0), _drifts()),
+    "combinations": Kind(3, COMBINATIONS, _calm(measuring, games=0), _drifts()),
+    "trials": Kind(1, trials(), _calm(measuring, split="validation", games=0), _drifts("validation")),
+    "known_of_gusts": Kind(1, KNOWN_OF_GUSTS, _gusty(exact_belief, references, measuring_belief), _believes()),
+    "gusty": Kind(1, _rungs(UNCERTAIN), _gusty(measuring_belief), _believes()),
+    "gusty_experiments": Kind(1, GUSTY_EXPERIMENTS, _gusty(measuring_belief), _believes()),
+    "collapse": Kind(1, COLLAPSE | REVIVED, _gusty(measuring_belief, every=EVERY), _believes(EVERY)),
+    "calm": Kind(1, _rungs(IN_CALM, data="mixed"), _calm(measuring, measuring_belief, games=0), _doubts_in_calm),
+    "pushes": Kind(
+        1, PUSHED, _gusty(measuring_pushes), lambda model, seed: measuring_pushes.measured(model, _gusts())
+    ),
+    "predictors": Kind(
+        1, _rungs(PREDICTORS), lambda: _calm(measuring_predictors)() | {"gusty": judging_set.key("test", GUSTY)},
+        _predicts,
+    ),
+}  # fmt: skip
+SEEDS = {name: kind.seeds for name, kind in KINDS.items()}
+
+
+def tasks():
+    """Return what is trained and judged, as (kind, name, seed)."""
+    first = default_seed()
+    return [
+        (kind, name, seed) for kind in KINDS for seed in range(first, first + SEEDS[kind]) for name in KINDS[kind].names
+    ]
+
+
 def asked(kind, name, seed):
     """Return the arguments of `load_model` for a task: data and eyes are of the training's own seed."""
-    rung, settings = _settings().get(kind, {}).get(name, (name, {}))
+    made = KINDS[kind].names[name]
+    rung, settings = (name, {}) if callable(made) else made
     return (rung,), {"seed": seed, "data_seed": seed} | settings
+
+
+def data_of(kind, name):
+    """Return the name of the data set that a task's model is trained on; None for one that is not trained."""
+    made = KINDS[kind].names[name]
+    return None if callable(made) else made[1].get("data", usual_data(made[0]))
 
 
 def fingerprint(kind, name, seed):
     """Return all that the figures of a task depend on: settings, data, the model, and the source that measures them."""
-    if kind in IN_GUSTS:
-        judged_by = measuring_pushes if kind == "pushes" else measuring_belief
-        judge = {"source": source_of(judged_by), "windows": judging_set.key("test", GUSTY)}
-        judge |= {"every": EVERY} if kind == "collapse" else {}
-        if kind != "known_of_gusts":
-            (rung,), settings = asked(kind, name, seed)
-            return judge | {"model": model_key(rung, **settings)}
-        return judge | {"source": source_of(exact_belief, references, measuring_belief), "model": name}
-    if kind == "predictors":
-        judge = {"windows": judging_set.key("test"), "gusty": judging_set.key("test", GUSTY)}
+    rests_on, made = KINDS[kind].rests_on(), KINDS[kind].names[name]
+    if not callable(made):
         (rung,), settings = asked(kind, name, seed)
-        return judge | {"source": source_of(measuring_predictors), "model": model_key(rung, **settings)}
-    judged_by = (measuring, measuring_belief) if kind == "calm" else (measuring,)
-    judge = {"source": source_of(*judged_by), "windows": judging_set.key(judged_on(kind))}
-    if kind == "references" or name in REFERENCES:
-        last = model_key("position_velocity", default_seed(), data_seed=default_seed())
-        return judge | {"source": source_of(references, measuring), "data": last["data"]} | (
-            {"model": last} if name.startswith("position_velocity") else {"model": name}
-        )
-    (rung,), settings = asked(kind, name, seed)
-    return judge | {"model": model_key(rung, **settings), "games": GAMES if kind == "rungs" else 0}
-
-
-def judged_on(kind):
-    """Trials are judged on validation episodes, all else on test episodes."""
-    return "validation" if kind == "trials" else "test"
+        return rests_on | {"model": model_key(rung, **settings)}
+    if kind == "known_of_gusts":
+        return rests_on | {"model": name}
+    last = model_key("position_velocity", default_seed(), data_seed=default_seed())
+    rests_on |= {"source": source_of(references, measuring), "data": last["data"]}
+    return rests_on | {"model": last if name.startswith("position_velocity") else name}
 
 
 def measure(kind, name, seed):
     """Train, if need be, and judge what a task names; returns its figures."""
-    if kind in IN_GUSTS:
-        if kind == "known_of_gusts":
-            model = KNOWN_OF_GUSTS[name]()
-        else:
-            names, settings = asked(kind, name, seed)
-            model = load_model(*names, shipped=False, **settings)
-        if kind == "pushes":
-            return measuring_pushes.measured(model, judging_set.collected("test", GUSTY))
-        futures = judging_set.futures()[:: EVERY if kind == "collapse" else 1]
-        return measuring_belief.measured(model, futures, judging_set.collected("test", GUSTY))
-    cuts = windows(judged_on(kind))
-    if kind == "predictors":
-        names, settings = asked(kind, name, seed)
-        gusty = judging_set.collected("test", GUSTY)
-        return measuring_predictors.measured(load_model(*names, shipped=False, **settings), cuts["intervened"], gusty)
+    made = KINDS[kind].names[name]
     if kind == "references":
-        found = {}
-        for protocol, cut in cuts.items():
-            found |= drift.evaluate(REFERENCES[name](protocol), {protocol: cut}, teacher_forced=False)
-        return found
-    if name in REFERENCES:
-        return measuring.seen_by_other_eyes(REFERENCES[name](None), cuts)
-    names, settings = asked(kind, name, seed)
-    model = load_model(*names, shipped=False, **settings)
-    if kind == "closest":
-        return measuring.seen_by_other_eyes(model, cuts)
-    if kind == "calm":
-        return measuring.measured(model, cuts) | measuring_belief.likely(model, judging_set.collected("test"))
-    if kind != "rungs":
-        return measuring.measured(model, cuts)
-    splits = [load_episodes("mixed", split, seed) for split in ("train", "validation")]
-    return measuring.measured_whole(model, cuts, splits, judging_set.collected("test"), seed, GAMES)
+        model = made  # of which there is one for each protocol
+    elif callable(made):
+        model = made()
+    else:
+        names, settings = asked(kind, name, seed)
+        model = load_model(*names, shipped=False, **settings)
+    return KINDS[kind].measure(model, seed)
 
 
 def stale():
@@ -243,48 +279,26 @@ def figures():
     adds. Experiments that are rungs have these rungs' figures, of as many seeds; the combinations are
     among the experiments.
     """
-    found = recorded.figures()
-    rungs = {name: found["rungs"][name] for name in model_names()}
-    seeds = range(default_seed(), default_seed() + SEEDS["experiments"])
+    rungs, seeds = of_kind("rungs"), range(default_seed(), default_seed() + SEEDS["experiments"])
     same = {name: {seed: rungs[rung][seed] for seed in rungs[rung] if seed in seeds} for name, rung in SAME.items()}
     return {
         "rungs": rungs,
-        "experiments": same
-        | {name: found["experiments"][name] for name in EXPERIMENTS}
-        | {name: found["combinations"][name] for name in COMBINATIONS},
-        "trials": {name: found["trials"][name] for name in trials()},
-        "closest": {name: found["closest"][name] for name in (*LADDER, "exact physics")},
-        "references": {name: next(iter(found["references"][name].values())) for name in REFERENCES},
+        "experiments": same | of_kind("experiments") | of_kind("combinations"),
+        "trials": of_kind("trials"),
+        "closest": of_kind("closest"),
+        "references": {name: next(iter(seeds.values())) for name, seeds in of_kind("references").items()},
     }
 
 
 def beliefs():
     """Return what was measured in the gusty world: {name: {seed: figures}}, of `measuring_belief.measured`."""
-    found = recorded.figures()
-    return {name: found["known_of_gusts"][name] for name in KNOWN_OF_GUSTS} | {
-        name: found["gusty"][name] for name in UNCERTAIN
-    }
+    return of_kind("known_of_gusts") | of_kind("gusty")
 
 
-def belief_experiments():
-    """Return what was measured of varied rungs in the gusty world: {name: {seed: figures}}, as `beliefs`."""
-    found = recorded.figures("gusty_experiments")
-    return {name: found[name] for name in GUSTY_EXPERIMENTS}
-
-
-def collapse_experiments():
-    """Return the same of `vrnn` under several weights and sigmas, and with cures, judged on every third window."""
-    found = recorded.figures("collapse")
-    return {name: found[name] for name in [*COLLAPSE, *REVIVED]}
-
-
-def calm_beliefs():
-    """Return what was measured of rungs that doubt, taught and judged in calm air: {name: {seed: figures}}.
-
-    Figures are those of `drift.evaluate`, with "nats" and "latent" as `measuring_belief.likely` has them.
-    """
-    found = recorded.figures("calm")
-    return {name: found[name] for name in IN_CALM}
+def of_kind(kind):
+    """Return what was measured of one of the KINDS: {name: {seed: figures}}, in its order."""
+    found = recorded.figures(kind)
+    return {name: found[name] for name in KINDS[kind].names}
 
 
 def compare_beliefs(one, other, step, draws=2000):
@@ -300,18 +314,6 @@ def compare_beliefs(one, other, step, draws=2000):
     times = np.random.default_rng(0).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), draws)
     low, high = np.quantile((times @ gaps) / (times @ counts), (0.025, 0.975))
     return float(gaps.sum() / counts.sum()), float(low), float(high)
-
-
-def pushes():
-    """Return what models believe that a push does, {name: {seed: figures}}, of `measuring_pushes.measured`."""
-    found = recorded.figures("pushes")
-    return {name: found[name] for name in PUSHED}
-
-
-def predictors():
-    """Return what was measured of the predictors of chapter 10: {name: {seed: figures}}, of `measuring_predictors`."""
-    found = recorded.figures("predictors")
-    return {name: found[name] for name in PREDICTORS}
 
 
 def scores(evaluations, protocol="intervened"):

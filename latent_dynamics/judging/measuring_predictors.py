@@ -7,9 +7,9 @@ import torch
 
 from ..acting import controllers
 from ..acting.held_pushes import best_push, plans
-from ..models.pixel_predictors import AHEAD, OneStride, Situations, gust_begins
+from ..models.one_stride import AHEAD, OneStride, Situations, coin
 from ..models.training import one_thread
-from ..world import cartpole
+from ..world.air import gust_begins, with_air
 from ..world.gusty import GUST_FORCE
 from ..world.preprocessing import from_bytes
 from .drift import evaluate, plain
@@ -106,15 +106,16 @@ def asked(model, situations, word, samples=SAMPLES, seed=0):
     start = exact.states(exact.observe(situations.frames, situations.before), samples, chance)  # (M, F, S)
     wind = torch.zeros(count, AHEAD, dtype=torch.float64)
     if word == "wind":
-        wind = world.entry(world.simulate(gust_begins(world, situations.start, chance), actions, chance), "gust")
-        end = start[..., :4]
+        begun = gust_begins(world, situations.start, coin(chance, count))
+        wind = world.entry(world.simulate(begun, actions, chance), "gust")
+        end = start
         for push, blows in zip(actions.unbind(1), wind.unbind(1)):
-            end = cartpole.step(end, push[:, None], wind=blows[:, None])
+            end = world.step(with_air(world, end, blows[:, None], 1), push[:, None])
     else:
-        start = gust_begins(world, start, chance) if word == "siren" else start
+        start = gust_begins(world, start, coin(chance, count, samples)) if word == "siren" else start
         every = actions.repeat_interleave(samples, 0)
         end = world.simulate(start.flatten(0, 1), every, chance)[:, -1].unflatten(0, (count, samples))
-    states = torch.cat([end[..., :4], end[..., :4].mean(1, keepdim=True)], 1)  # the last of each is their middle
+    states = torch.cat([end, end.mean(1, keepdim=True)], 1)  # the last of each is their middle
     frames = torch.from_numpy(from_bytes(world.draw(states.numpy(), workers=1)))
     futures, middle = model.pictures.see(frames).split([samples, 1], 1)
     siren, told = (torch.full((count,), float(known)) for known in (word != "nothing", word == "wind"))

@@ -8,6 +8,7 @@ import torch
 
 from ..models.eyes import seen
 from ..models.latent_world import code_windows
+from ..models.sequential import CHUNK
 from ..models.training import average, seeded
 from ..world.cartpole import X_LIMIT
 from ..world.reader import degrees, read
@@ -15,7 +16,6 @@ from .drift import evaluating, plain
 
 CONTEXT, STRIDE, AHEAD = 10, 20, 5  # steps seen before; between two windows; for which a push is held
 SEEN = (1, CONTEXT + 1)  # frames
-CHUNK = 50  # steps, as in training
 
 
 def measured(model, episodes):

@@ -33,7 +33,8 @@ from ..models import (
     TwoFrame,
     UnseenCauses,
 )
-from ..models.pixel_predictors import FrameByFrame, OneStride, ReadingByReading
+from ..models.one_stride import OneStride
+from ..models.rolled import FrameByFrame, ReadingByReading
 from ..models.teaching import teach, teach_autoencoder
 from ..models.training import Budget, seeded
 from ..world.gusty import GUSTY

@@ -26,12 +26,12 @@ SLIDE = """async (root, moves) => {
     return waits;
 }"""
 EXPOSE = (
-    "Object.assign(window, { dreamStep, newTry, pushWorld, pageModel, makeWorld, "
+    "Object.assign(window, { dreamStep, newTry, pushWorld, pageModels, makeWorld, "
     "dreamModels: (window.dreamModels ??= []) }); "
 )
 DREAM = """async (steps) => {
     const [model] = window.dreamModels;
-    const net = await pageModel(model, model.get("models")[0]);
+    const net = await pageModels(model).of(0);
     const { state, actions } = model.get("starts")[0];
     const run = newTry(makeWorld(model.get("world")), state, actions);
     const times = [];

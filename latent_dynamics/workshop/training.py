@@ -36,9 +36,9 @@ def train_all(names=(), workers=None):
         raise ValueError(f"nothing is called {', '.join(sorted(unknown))}; there are the rungs {known}")
     due = [task for task in wanted if recorded.recorded(*task, ladder.fingerprint(*task)) is None]
     with joblib.parallel_config("loky", n_jobs=workers or joblib.cpu_count(), inner_max_num_threads=1):
-        _done(_prepare, sorted({seed for _, _, seed in due}), "data and eyes", "seeds")
-        gusty = (*ladder.IN_GUSTS, "predictors")
-        _done(_prepare_gusts, sorted({seed for kind, _, seed in due if kind in gusty}), "gusty data", "seeds")
+        _done(_prepare, sorted({seed for _, _, seed in due}), "eyes", "seeds")
+        data = {(ladder.data_of(kind, name), seed) for kind, name, seed in due}
+        _done(_collect, sorted(one for one in data if one[0]), "data", "data sets")
         _done(_measure, due, "ladder", "models")
     rungs = list(MODELS)
     files = set().union(*(ship(name, default_seed()) for name in names or rungs if name in rungs))
@@ -61,9 +61,8 @@ def _alone():
 
 
 def _prepare(seed):
-    """Collect a seed's data and train its eyes, which its models share, and cut the windows that judge."""
+    """Train a seed's eyes, which its models share, and collect the episodes that judge."""
     _alone()
-    load_episodes("mixed", seed=seed)
     load_balance_eyes(seed=seed, data_seed=seed)
     load_autoencoder(seed=seed, data_seed=seed)
     if seed == default_seed():
@@ -71,16 +70,16 @@ def _prepare(seed):
             judging_set.collected(split)
 
 
-def _prepare_gusts(seed):
-    """Collect a seed's data of the gusty world."""
+def _collect(data):
+    """Collect a data set of a seed that models are trained on."""
     _alone()
-    load_episodes("gusty", seed=seed)
+    load_episodes(data[0], seed=data[1])
 
 
 def _measure(task):
     """Train and judge one model in a process of its own, and write what was found."""
     _alone()
     kind, name, seed = task
-    if kind in ("rungs", "gusty", "predictors") and seed == default_seed():
+    if ladder.KINDS[kind].names[name] == (name, {}) and seed == default_seed():  # just as a reader will load it
         ship(name, seed)
     recorded.put_figures(*task, ladder.measure(*task), ladder.fingerprint(*task))

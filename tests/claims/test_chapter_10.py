@@ -9,7 +9,7 @@ from latent_dynamics import belief, drift, judging_set, ladder, reader
 from latent_dynamics.judging import measuring_predictors as measuring
 from latent_dynamics.judging.exact_belief import ExactBelief
 from latent_dynamics.models.kalman import classical_cartpole
-from latent_dynamics.models.pixel_predictors import Situations
+from latent_dynamics.models.one_stride import Situations
 from latent_dynamics.world import curtain
 from latent_dynamics.world.gusty import GUSTY
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.claims
 
 @pytest.fixture(scope="module")
 def found():
-    return ladder.predictors()
+    return ladder.of_kind("predictors")
 
 
 def middle(seeds, figure):

@@ -69,7 +69,7 @@ def effect(found, name, what):
 
 @pytest.mark.recorded
 def test_who_learns_from_an_expert_takes_pushes_for_signs_and_coins_cure_it():
-    found = ladder.pushes()
+    found = ladder.of_kind("pushes")
     for frames in ("1 frame", "11 frames"):
         for step in (2, 5):
             expert, coins = (effect(found, name, f"{frames} {step}") for name in ("state_space", "state_space, coins"))
@@ -95,13 +95,13 @@ def test_the_data_themselves_say_it_wrong(windy):
 
 @pytest.mark.recorded
 def test_without_the_kl_no_dream():
-    found, known = ladder.belief_experiments(), ladder.beliefs()
+    found, known = ladder.of_kind("gusty_experiments"), ladder.beliefs()
 
     def score(one):
         return ladder.spread(one, lambda figures: figures["crps"][9])[0]
 
     assert score(found["state_space, weight 0"]) > 1.3 * score(known["state_space"])
-    parts = {name: one[ld.artifacts.default_seed()] for name, one in ladder.pushes().items()}
+    parts = {name: one[ld.artifacts.default_seed()] for name, one in ladder.of_kind("pushes").items()}
     elbo = {name: parts[name]["fit"] - parts[name]["KL"] for name in ("state_space", "state_space, weight 0")}
     assert elbo["state_space, weight 0"] < elbo["state_space"]
 
@@ -111,7 +111,7 @@ def test_what_is_recorded_of_pushes_is_measured_again(model, windy):
     if ld.artifacts.default_seed() != 0:
         pytest.skip("what is recorded is of seed 0")
     few = 15
-    now, part = measuring_pushes.pushed(model, windy[:few]), ladder.pushes()["state_space"][0]["pushes"]
+    now, part = measuring_pushes.pushed(model, windy[:few]), ladder.of_kind("pushes")["state_space"][0]["pushes"]
     rows = np.array(part["episode"]) < few
     assert rows.sum() == len(now["episode"])
     np.testing.assert_allclose(now["truth 5"], np.array(part["truth 5"])[rows], atol=1e-3)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.claims
 
 @pytest.fixture(scope="module")
 def tried():
-    return {name: next(iter(found.values())) for name, found in ladder.collapse_experiments().items()}
+    return {name: next(iter(found.values())) for name, found in ladder.of_kind("collapse").items()}
 
 
 def carried(figures):
@@ -65,7 +65,7 @@ def test_what_is_recorded_of_the_shipped_latent_is_measured_again(vrnn):
 
 @pytest.mark.recorded
 def test_what_the_latent_carries_is_not_the_gusts():
-    gusts, calm = (next(iter(found["vrnn"].values())) for found in (ladder.beliefs(), ladder.calm_beliefs()))
+    gusts, calm = (next(iter(found["vrnn"].values())) for found in (ladder.beliefs(), ladder.of_kind("calm")))
     assert carried(calm) > 0.7 * carried(gusts), "it says as much where none blow"
 
 

@@ -26,14 +26,14 @@ def score(found, step):
 
 @pytest.mark.recorded
 def test_a_memory_helps_a_latent_and_a_latent_does_not_help_a_memory(found):
-    alone = ladder.belief_experiments()["one Gaussian"]
+    alone = ladder.of_kind("gusty_experiments")["one Gaussian"]
     assert ladder.compare_beliefs(found["rssm"], found["state_space"], 10)[2] < 0
     assert ladder.compare_beliefs(found["rssm"], alone, 10)[1] > -0.1, "the memory alone is no worse"
 
 
 @pytest.mark.recorded
 def test_data_that_answer_to_nothing_buy_more_than_a_second_path(found):
-    taught = ladder.belief_experiments()
+    taught = ladder.of_kind("gusty_experiments")
     plain, path, data = (score(one, 10) for one in (found["state_space"], found["rssm"], taught["state_space, coins"]))
     assert data < path < plain
     assert score(taught["rssm, coins"], 10) < 1.3 * score(found["exact belief"], 10)
@@ -91,6 +91,6 @@ def test_in_calm_air_doubt_stays_within_twice_exact_physics():
     physics = ladder.figures()["references"]["exact physics"]["intervened"]["theta"][14]
     errors = {
         name: ladder.spread(found, lambda one: one["intervened"]["theta"][14])[0]
-        for name, found in ladder.calm_beliefs().items()
+        for name, found in ladder.of_kind("calm").items()
     }
     assert errors["unseen_causes"] <= 2 * physics and min(errors.values()) > 0.5 * physics

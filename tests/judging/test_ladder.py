@@ -38,7 +38,7 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setattr(recorded, "FOLDER", tmp_path / "figures")
     monkeypatch.setattr(training, "_done", lambda work, items, *_: [work(item) for item in items])
     monkeypatch.setattr(training, "_prepare", lambda seed: None)
-    monkeypatch.setattr(training, "_prepare_gusts", lambda seed: None)
+    monkeypatch.setattr(training, "_collect", lambda data: None)
     monkeypatch.setattr(ladder, "measure", measure)
     monkeypatch.setattr(training, "ship", ship)
 
@@ -118,8 +118,9 @@ def test_each_rung_had_as_many_trials_the_first_of_which_it_is():
     assert set(ladder.TRIALS) == set(artifacts.LADDER)
     assert len({len(few) for few in ladder.TRIALS.values()}) == 1
     assert all(few[0] == {} for few in ladder.TRIALS.values())
-    assert ladder.judged_on("trials") == "validation"
-    assert {ladder.judged_on(kind) for kind in ("rungs", "experiments", "references", "closest")} == {"test"}
+    judged_on = {kind: ladder.KINDS[kind].rests_on()["windows"] for kind in ladder.KINDS}
+    assert judged_on["trials"] == judging_set.key("validation")
+    assert {kind for kind in judged_on if judged_on[kind] == judging_set.key("validation")} == {"trials"}
 
 
 # What is measured

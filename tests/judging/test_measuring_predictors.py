@@ -6,7 +6,8 @@ import torch
 from latent_dynamics.data.collection import collect
 from latent_dynamics.judging import measuring_predictors as measuring
 from latent_dynamics.judging.references import untrained
-from latent_dynamics.models.pixel_predictors import OneStride, ReadingByReading, Situations
+from latent_dynamics.models.one_stride import OneStride, Situations
+from latent_dynamics.models.rolled import ReadingByReading
 from latent_dynamics.world.gusty import GUSTY
 
 pytestmark = pytest.mark.usefixtures("one_thread")

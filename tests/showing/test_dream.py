@@ -91,7 +91,7 @@ def test_starts_come_from_recorded_episodes():
     first, first_step = episodes.first_frames[number], episodes.first_steps[number]
     assert start["state"] == episodes.states[first + 2].tolist()
     assert start["actions"] == episodes.actions[first_step + 2 : first_step + 6].tolist()
-    with pytest.raises(ValueError, match="longer than one of these episodes"):
+    with pytest.raises(ValueError, match="end before step 510; take longer ones, or start earlier"):
         Dream.of({"still": RepeatLastFrame()}, episodes, [number], first=500)
 
 

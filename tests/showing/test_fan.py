@@ -34,10 +34,10 @@ def fan(model, **changed):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"models": {}}, "no model to imagine futures"),
-        ({"models": {"blunt": untrained(PositionVelocity)}}, "'blunt' is a PositionVelocity; expected one that"),
+        ({"models": {}}, "no model to doubt"),
+        ({"models": {"blunt": untrained(PositionVelocity)}}, "'blunt' cannot be asked in a page for scatter, sample_step, pose"),
         ({"models": {"raw": awake(untrained(StateSpace))}}, "'raw' cannot .* scatter, sample_step, pose; "),
-        ({"horizon": 1}, "a horizon of 1 steps, 5 samples and 40 real futures"),
+        ({"horizon": 1}, "a horizon of 1 steps and 40 real futures"),
         ({"samples": 1}, "1 samples"),
         ({"real": 0}, "0 real futures"),
         ({"world": CARTPOLE, "states": contexts(3)[0][..., :4]}, "no gusts blow in the world 'cartpole'"),

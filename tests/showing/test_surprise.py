@@ -37,8 +37,8 @@ def surprise(model, **changed):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"models": {}}, "no model to be surprised"),
-        ({"models": {"blunt": untrained(PositionVelocity)}}, "'blunt' is a PositionVelocity; expected one"),
+        ({"models": {}}, "no model to doubt"),
+        ({"models": {"blunt": untrained(PositionVelocity)}}, "'blunt' cannot be asked in a page for surprise, scatter"),
         ({"states": np.zeros((2, 6))}, r"shape \(2, 6\); expected \(B, K \+ 1, 6\)"),
         ({"states": np.ones((2, 11, 6))}, r"states \[0, 1\] have fallen already"),
         ({"actions": np.zeros((2, 4))}, r"actions have shape \(2, 4\); expected \(2, 10\)"),

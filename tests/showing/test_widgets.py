@@ -315,7 +315,7 @@ def test_frames_after_an_episodes_end_may_be_anything():
 
 
 IDS = """
-import sys; sys.path.insert(0, 'tests/showing')
+import sys; sys.path[:0] = ['tests', 'tests/showing']
 from test_widgets import player
 one, two = player(), player()
 print(one.model_id, one.layout.model_id, two.model_id, repr(one))

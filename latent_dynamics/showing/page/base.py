@@ -67,6 +67,14 @@ class BookWidget(anywidget.AnyWidget):
         raise NotImplementedError(f"{type(self).__name__} has no still picture; write its still().")
 
 
+def within(proposal, low, high, what=""):
+    """Return the value that a trait is about to take; raises ValueError unless it is from `low` to `high`."""
+    name, value = proposal["trait"].name, proposal["value"]
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}; expected a whole number from {low} to {high}" + (what and f" ({what})"))
+    return value
+
+
 def still_figure(figure, alt):
     """Wrap a matplotlib figure, always as the same bytes, so that it stands only where no script runs."""
     png = io.BytesIO()

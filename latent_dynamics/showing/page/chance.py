@@ -6,7 +6,8 @@ The other half is chance.js.
 import numpy as np
 import torch
 
-from latent_dynamics.world.gusty import GUST_CHANCE, GUST_FORCE, GUST_STEPS
+from latent_dynamics.world.air import gust_begins
+from latent_dynamics.world.gusty import GUST_CHANCE
 
 
 def uniform(seed, numbers):
@@ -47,9 +48,4 @@ def blown(world, states, begins, side):
     if not {"gust", "left"} <= set(world.state_names):
         return states
     new = (world.entry(states, "left") == 0) & (begins < GUST_CHANCE)
-    force = torch.where(side < 0.5, -GUST_FORCE, GUST_FORCE)
-    states = states.clone()
-    for name, value in (("gust", force), ("left", torch.full_like(force, GUST_STEPS))):
-        column = world.state_names.index(name)
-        states[:, column] = torch.where(new, value.to(states.dtype), states[:, column])
-    return states
+    return torch.where(new[:, None], gust_begins(world, states, side < 0.5), states)

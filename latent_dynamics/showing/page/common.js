@@ -44,6 +44,19 @@ export const setterOf = (model) => (traits) => {
   model.save_changes();
 };
 
+/** What all views of a widget share, by its key: made by `start(view, session)` for the first view, until it is closed. */
+export function sessionsOf(start) {
+  const sessions = new Map();
+  const open = (model) => {
+    const key = model.get("key");
+    if (!sessions.has(key)) sessions.set(key, { views: new Set(), ready: null });
+    const session = sessions.get(key);
+    session.ready ??= start(model, session);
+    return session;
+  };
+  return { open, close: (model) => sessions.delete(model.get("key")) };
+}
+
 /** Listens to a model: [event, act] each. Returns what ends it. */
 export function listen(model, listeners) {
   for (const [event, act] of listeners) model.on(event, act);

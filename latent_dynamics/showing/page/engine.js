@@ -405,6 +405,16 @@ export async function pageModel(model, reference, names = FUNCTIONS) {
   return functions;
 }
 
+/** A widget's models, each fetched when it is first asked for, by its number: { of(m), close() }. */
+export function pageModels(model, names = FUNCTIONS) {
+  const nets = new Map();
+  const of = async (m) => {
+    if (!nets.has(m)) nets.set(m, await pageModel(model, model.get("models")[m], names));
+    return nets.get(m);
+  };
+  return { of, close: () => nets.forEach((net) => net.close?.()) };
+}
+
 const PATIENCE = 10; // seconds that the page waits for Python
 const LATE = `Python has not answered for ${PATIENCE} seconds; it is busy, or gone`;
 const GONE = "Python has to compute this model, and its kernel is gone; run the notebook's cells again";

@@ -24,8 +24,7 @@ LEAN = np.radians(15)  # as far as poles lean by which a pen is surveyed
 
 def noise_sizes(model):
     """Return of how many standard normal numbers a model's `scatter` and `sample_step` make a sample."""
-    latent = getattr(model, "latent", 0)
-    return getattr(model, "scatter_noise", latent), getattr(model, "step_noise", latent + 2)
+    return model.scatter_noise, model.step_noise
 
 
 def has_samplers(model):

@@ -4,7 +4,7 @@ import numpy as np
 import traitlets as t
 from matplotlib.figure import Figure
 
-from ...page.base import BookWidget, still_figure
+from ...page.base import BookWidget, still_figure, within
 from ...page.bundle import bundle, styles
 
 USED = 0.05  # nats a step above which a number of the latent counts as used
@@ -48,11 +48,7 @@ class Collapse(BookWidget):
 
     @t.validate("weight", "sigma")
     def _check_choice(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        last = len(getattr(self, name + "s")) - 1
-        if not 0 <= value <= last:
-            raise ValueError(f"{name} is {value}; expected a whole number from 0 to {last}")
-        return value
+        return within(proposal, 0, len(getattr(self, proposal["trait"].name + "s")) - 1)
 
     def still(self):
         """Return what it opens with as a figure, for pages without JavaScript."""

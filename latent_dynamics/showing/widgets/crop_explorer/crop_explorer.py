@@ -14,7 +14,7 @@ from PIL import Image
 
 from latent_dynamics.world.preprocessing import DEFAULT, RAW, SCREEN, View, background_share, to_bytes
 
-from ...page.base import BookWidget, noscript_figure
+from ...page.base import BookWidget, noscript_figure, within
 from ...page.bundle import bundle, styles
 
 BLOCK_ROWS = (1, 2, 4, 5, 8, 10, 12, 16, 20)  # what the page offers; a block's sum stays exact in float32
@@ -82,12 +82,7 @@ class CropExplorer(BookWidget):
 
     @t.validate("screen")
     def _check_screen(self, proposal):
-        last = len(self.labels) - 1
-        if not 0 <= proposal["value"] <= last:
-            raise ValueError(
-                f"screen is {proposal['value']}; expected a whole number from 0 to {last} (the last screen, from 0)."
-            )
-        return proposal["value"]
+        return within(proposal, 0, len(self.labels) - 1, "the last screen, from 0")
 
     def pixels(self):
         """Return the screens as the page sees them, (S, 400, 600, 3) uint8."""

@@ -2,9 +2,9 @@
 // the trained models. How often the models may look at reality is a slider: never is a free rollout, every step is teacher
 // forcing. What a try is stands in dream_try.js.
 
-import { neighbour, pageModel } from "../../page/engine.js";
+import { neighbour, pageModels } from "../../page/engine.js";
 import { makeScene, makeWorld, paintGrey } from "../../page/world.js";
-import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, onceFor, oncePerFrame, onResize, onThemeChange, setterOf, slider, statusLine, svgElement, widgetRoot, write } from "../../page/common.js";
+import { chooser, element, furnish, iconButton, keepKeys, listen, metronome, onceFor, oncePerFrame, onResize, onThemeChange, sessionsOf, setterOf, slider, statusLine, svgElement, widgetRoot, write } from "../../page/common.js";
 import { holdButton } from "../buttons.js";
 import { besideOf, modelLists, poleOutline } from "../compare.js";
 import { crossesAt, linePath, lineSample, scrubbed } from "../curves.js";
@@ -130,29 +130,17 @@ function angleTrace(onscrub) {
 const ticksOf = (last) => { const step = last > 120 ? 50 : last > 60 ? 20 : 10; return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step); };
 const trueAngles = (run) => run.truth.slice(0, (run.fell ?? LONGEST) + 1).map((s) => leaning(run, s));
 
-const sessions = new Map(); // by widget: two views of one widget show the same try
+const sessions = sessionsOf(startSession); // two views of one widget show the same try
 
 /** What all views of one widget share: the model, the try, the clock. */
-function openSession(model) {
-  const key = model.get("key");
-  if (!sessions.has(key)) sessions.set(key, { views: new Set(), ready: null });
-  const session = sessions.get(key);
-  session.ready ??= startSession(model, session);
-  return session;
-}
-
 async function startSession(view, session) {
   const model = await neighbour(view, view.get("key")); // a view's own model goes deaf when the view is closed
   const [world, limits] = [makeWorld(model.get("world")), model.get("limits")];
   let generation = 0; // a try that was given up stops dreaming
   let held = null;
-  const nets = new Map();
+  const nets = pageModels(model);
   const tell = () => session.views.forEach((draw) => draw());
   const set = setterOf(model);
-  const netOf = async (m) => {
-    if (!nets.has(m)) nets.set(m, await pageModel(model, model.get("models")[m]));
-    return nets.get(m);
-  };
   const first = () => -session.run.context.length;
   const chosen = () => [model.get("model"), besideOf(model)].filter((m) => m >= 0);
   const dreams = (run = session.run) => chosen().map((m) => run.dreams[m] ?? []);
@@ -191,7 +179,7 @@ async function startSession(view, session) {
       for (const m of chosen()) {
         const dream = run.dreams[m] ??= [];
         if (dream.length > n) continue;
-        const trouble = await netOf(m).then((net) => dreamStep(net, run, every, limits, dream)).catch((error) => error.message);
+        const trouble = await nets.of(m).then((net) => dreamStep(net, run, every, limits, dream)).catch((error) => error.message);
         if (mine !== generation) return false;
         if (trouble) return giveUp(trouble);
       }
@@ -275,7 +263,7 @@ async function startSession(view, session) {
   ];
   session.told = told;
   restart();
-  const inPage = (await Promise.all(chosen().map(netOf))).every((net) => !net.inKernel);
+  const inPage = (await Promise.all(chosen().map(nets.of))).every((net) => !net.inKernel);
   const opened = playOpening();
   if (inPage) await opened; // Python takes its time: let the reader watch it
   const deafen = listen(model, listeners);
@@ -307,8 +295,8 @@ async function startSession(view, session) {
       clock.stop();
       generation += 1;
       deafen();
-      for (const net of nets.values()) net.close?.();
-      sessions.delete(model.get("key"));
+      nets.close();
+      sessions.close(model);
     },
   });
 }
@@ -350,7 +338,7 @@ function dreamControls(model, session) {
 }
 
 async function render({ model, el }) {
-  const session = openSession(model);
+  const session = sessions.open(model);
   await session.ready;
   const scene = makeScene("Reality: the true cart and pole");
   const reality = panel("true", "Reality", scene.node);

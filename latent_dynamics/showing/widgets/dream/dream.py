@@ -13,10 +13,11 @@ from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, read
 from latent_dynamics.world.worlds import CARTPOLE
 
-from ...page.base import BookWidget
+from ...page.base import BookWidget, within
 from ...page.bundle import bundle, styles
 from ...page.chance import blown, dice
 from ...page.page_model import PageModel, rounded
+from ..start_states import recorded_contexts
 from .dream_still import dream_still
 
 LOOKS = (0, 20, 10, 5, 3, 2, 1)  # how often it may look at reality: every so many steps, 0 is never
@@ -103,11 +104,8 @@ class Dream(BookWidget):
 
     @t.validate("model", "beside", "start")
     def _check_choice(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        least, last = -(name == "beside"), len(self.starts if name == "start" else self.names) - 1
-        if not least <= value <= last:
-            raise ValueError(f"{name} is {value}; expected a whole number from {least} to {last}")
-        return value
+        name = proposal["trait"].name
+        return within(proposal, -(name == "beside"), len(self.starts if name == "start" else self.names) - 1)
 
     def still(self):
         """Return the opening as a picture, for pages without JavaScript."""
@@ -119,11 +117,8 @@ class Dream(BookWidget):
 
 def recorded_starts(episodes, numbers, first=10, context=10):
     """Return states (B, 4) at step `first` of these episodes, and the pushes (B, K) that follow in each."""
-    numbers = np.asarray(numbers)
-    if (episodes.lengths[numbers] < first + context).any():
-        raise ValueError(f"a context of {context} steps from step {first} is longer than one of these episodes")
-    pushes = episodes.first_steps[numbers, None] + first + np.arange(context)
-    return episodes.states[episodes.first_frames[numbers] + first], episodes.actions[pushes]
+    states, actions = recorded_contexts(episodes, numbers, first, context)
+    return states[:, 0], actions
 
 
 def _checked_starts(states, actions, size):

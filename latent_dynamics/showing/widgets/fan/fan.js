@@ -1,7 +1,7 @@
 // A fan of futures: one belief, the reader's pushes, the futures that a model imagines and those that the world really has. The page
 // computes both. How is in fan_try.js.
 
-import { pageModel } from "../../page/engine.js";
+import { pageModels } from "../../page/engine.js";
 import { makeWorld, paintGrey } from "../../page/world.js";
 import { chooser, element, furnish, iconButton, keepKeys, listen, onceFor, oncePerFrame, onResize, onThemeChange, restingSentence, setterOf, slider, svgElement, widgetRoot } from "../../page/common.js";
 import { quantiles } from "../../page/belief.js";
@@ -125,12 +125,8 @@ async function render({ model, el }) {
   const set = setterOf(model);
   const longest = model.get("pushes").length;
   const go = (step) => set({ horizon: Math.max(1, Math.min(longest, step)) });
-  const nets = new Map();
+  const nets = pageModels(model, WANTED);
   const beliefs = new Map(); // by model and start
-  const netOf = async (m) => {
-    if (!nets.has(m)) nets.set(m, await pageModel(model, model.get("models")[m], WANTED));
-    return nets.get(m);
-  };
 
   const pictures = [polesPanel("free", "Imagined"), polesPanel("true", "Real")];
   const chart = fanChart(go);
@@ -166,7 +162,7 @@ async function render({ model, el }) {
   async function imagine() {
     const mine = ++asked;
     const [m, s] = [model.get("model"), model.get("start")];
-    const net = await netOf(m);
+    const net = await nets.of(m);
     if (mine !== asked) return; // another was asked for meanwhile
     const first = model.get("starts")[s];
     const name = `${m} ${s}`;

@@ -14,18 +14,18 @@ from latent_dynamics.world.gusty import GUST_STEPS, GUSTY
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees
 
-from ...page.base import BookWidget, unnoticed
+from ...page.base import unnoticed, within
 from ...page.bundle import bundle, styles
 from ...page.chance import blown, dice, normals, uniform
-from ...page.page_model import PageModel
-from ...page.uncertain import has_samplers, noise_sizes, scattered
-from ..start_states import checked_contexts, recorded_contexts
+from ...page.uncertain import noise_sizes, scattered
+from ..doubt import Doubt
+from ..start_states import recorded_contexts
 from .fan_still import fan_still
 
 GUSTS = ("chance", "none", "left", "right")
 
 
-class Fan(BookWidget):
+class Fan(Doubt):
     """Push as you like, and see the futures that a model imagines beside those that the world has.
 
     models: {name: world model}, the first is shown first; each has samplers, as `SequentialLatent` has. states
@@ -48,19 +48,8 @@ class Fan(BookWidget):
         "widgets/fan/fan.css",
     )
 
-    title = t.Unicode().tag(sync=True)
-    models = t.List(t.Unicode(), help="the page's models").tag(sync=True)
-    names = t.List(t.Unicode(), help="and what the list calls them").tag(sync=True)
-    noise = t.List(help="of how many numbers each makes a sample: [of a belief, of a step]").tag(sync=True)
-    starts = t.List(help="[{states, actions}, ...]").tag(sync=True)
-    labels = t.List(t.Unicode()).tag(sync=True)
     plans = t.List(help="for each start [words, pushes] of what is offered").tag(sync=True)
-    world = t.Dict(help="what the page's world has other than CartPole, see world.js").tag(sync=True)
-    samples = t.Int(help="futures that the model imagines").tag(sync=True)
     real = t.Int(help="futures of the world").tag(sync=True)
-    seed = t.Int(help="of the chance in both").tag(sync=True)
-    model = t.Int(0, help="model shown, from 0").tag(sync=True)
-    start = t.Int(0, help="start shown, from 0").tag(sync=True)
     pushes = t.List(t.Int(), help="0 is left").tag(sync=True)
     compared = t.List(t.Int(), help="pushes of the fan kept to compare").tag(sync=True)
     gusts = t.Enum(GUSTS, "chance").tag(sync=True)
@@ -71,36 +60,14 @@ class Fan(BookWidget):
         self, models, states, actions, labels=None, horizon=20, samples=32, real=32, seed=0, step=None, title="",
         world=GUSTY, **settings,
     ):  # fmt: skip
-        self.world_models, self._true = _checked_models(models), world
-        if horizon < 2 or samples < 2 or real < 1:
-            raise ValueError(
-                f"a horizon of {horizon} steps, {samples} samples and {real} real futures; expected at least 2, 2 and 1"
-            )
-        if not world.page.get("gusts"):
-            raise ValueError(f"no gusts blow in the world {world.name!r}: it has one future; take gusty.GUSTY")
-        starts = checked_contexts(states, actions, world)
-        labels = [f"number {n + 1}" for n in range(len(starts))] if labels is None else list(map(str, labels))
-        if len(labels) != len(starts):
-            raise ValueError(f"{len(labels)} labels for {len(starts)} starts; give one for each")
-        self.page_models = [
-            PageModel.of(model, name).needs("scatter", "sample_step", "pose")
-            for name, model in self.world_models.items()
-        ]
-        plans = [_plans(one["states"][-1], horizon, seed, world) for one in starts]
-        traits = {
-            "title": title,
-            "models": [f"IPY_MODEL_{page.model_id}" for page in self.page_models],
-            "names": list(self.world_models),
-            "noise": [list(noise_sizes(model)) for model in self.world_models.values()],
-            "starts": starts,
-            "labels": labels,
-            "plans": plans,
-            "world": dict(world.page),
-            "samples": samples,
-            "real": real,
-            "seed": seed,
-            "horizon": min(horizon, 15) if step is None else step,
-        } | {"pushes": plans[0][1][1], "compared": plans[0][0][1]} | settings  # fmt: skip
+        if horizon < 2 or real < 1:
+            raise ValueError(f"a horizon of {horizon} steps and {real} real futures; expected at least 2 and 1")
+        traits = self.opened(models, states, actions, labels, samples, seed, title, world)
+        plans = [_plans(one["states"][-1], horizon, seed, world) for one in traits["starts"]]
+        traits |= {
+            "plans": plans, "real": real, "horizon": min(horizon, 15) if step is None else step,
+            "pushes": plans[0][1][1], "compared": plans[0][0][1],
+        } | settings  # fmt: skip
         super().__init__(repr(traits).encode(), **traits)
 
     @classmethod
@@ -115,17 +82,9 @@ class Fan(BookWidget):
         contexts = recorded_contexts(episodes, numbers, first, context)
         return cls(models, *contexts, **{"world": episodes.world} | settings)
 
-    @t.validate("model", "start", "horizon", "gust_step")
-    def _check_choice(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        steps = len(self.plans[0][0][1])
-        low, high = {
-            "model": (0, len(self.names) - 1), "start": (0, len(self.starts) - 1), "horizon": (1, steps),
-            "gust_step": (1, steps),
-        }[name]  # fmt: skip
-        if not low <= value <= high:
-            raise ValueError(f"{name} is {value}; expected a whole number from {low} to {high}")
-        return value
+    @t.validate("horizon", "gust_step")
+    def _check_step(self, proposal):
+        return within(proposal, 1, len(self.plans[0][0][1]))
 
     @t.validate("pushes", "compared")
     def _check_pushes(self, proposal):
@@ -233,15 +192,3 @@ def _experts(state, horizon, world):
         pushes.append(int(world.expert(state)))
         state = world.step(state, torch.tensor(pushes[-1]))
     return pushes
-
-
-def _checked_models(models):
-    if not models:
-        raise ValueError("there is no model to imagine futures; give {name: world model}")
-    for name, model in models.items():
-        if not has_samplers(model):
-            raise ValueError(
-                f"the model {name!r} is a {type(model).__name__}; expected one that can be asked for a sample, with "
-                "scatter(belief, noise) and sample_step(belief, action, noise)"
-            )
-    return dict(models)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from latent_dynamics.world.worlds import CARTPOLE
 
-from ...page.base import BookWidget, still_figure
+from ...page.base import BookWidget, still_figure, within
 from ...page.bundle import bundle, styles
 
 PROTOCOLS = {"intervened": "coin tosses", "replayed": "recorded actions"}
@@ -179,10 +179,7 @@ class LadderFigure(BookWidget):
 
     @t.validate("step")
     def _check_step(self, proposal):
-        last = max(horizon for _, _, horizon, _ in self.protocols)
-        if not 1 <= proposal["value"] <= last:
-            raise ValueError(f"step is {proposal['value']}; expected a whole number from 1 to {last}.")
-        return proposal["value"]
+        return within(proposal, 1, max(horizon for _, _, horizon, _ in self.protocols))
 
     @property
     def horizon(self):

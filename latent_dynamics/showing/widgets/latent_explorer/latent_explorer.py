@@ -16,7 +16,7 @@ from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, measure, read
 from latent_dynamics.world.worlds import CARTPOLE
 
-from ...page.base import BookWidget, noscript_figure
+from ...page.base import BookWidget, noscript_figure, within
 from ...page.bundle import bundle, styles
 from ...page.page_model import page_function, rounded
 from ..start_states import labels_of
@@ -84,10 +84,7 @@ class LatentExplorer(BookWidget):
 
     @t.validate("frame")
     def _check_frame(self, proposal):
-        last = len(self.states) - 1
-        if not 0 <= proposal["value"] <= last:
-            raise ValueError(f"frame is {proposal['value']}; expected a whole number from 0 to {last}.")
-        return proposal["value"]
+        return within(proposal, 0, len(self.states) - 1)
 
     @t.validate("moved")
     def _check_moved(self, proposal):

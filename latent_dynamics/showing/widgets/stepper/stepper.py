@@ -13,7 +13,7 @@ from latent_dynamics.models.gaussian import Gaussian
 from latent_dynamics.world.gusty import GUST_STEPS
 from latent_dynamics.world.reader import degrees, read
 
-from ...page.base import BookWidget, still_figure
+from ...page.base import BookWidget, still_figure, within
 from ...page.bundle import bundle, styles
 
 SETTLED, SHOWN = 8, 24  # frames seen before the first one shown, and frames shown
@@ -57,10 +57,7 @@ class Stepper(BookWidget):
 
     @t.validate("moment")
     def _check_moment(self, proposal):
-        last = 2 * len(self.kl) - 1
-        if not 0 <= proposal["value"] <= last:
-            raise ValueError(f"moment is {proposal['value']}; expected a whole number from 0 to {last}.")
-        return proposal["value"]
+        return within(proposal, 0, 2 * len(self.kl) - 1)
 
     @classmethod
     def of(cls, model, episodes, gusts=2, title=""):

@@ -1,9 +1,9 @@
 // Drive a gusty world, shove the pole, cover the camera: and see what a model that doubts believes, and when it is surprised. The
 // page computes all: the world by its physics, the belief by the trained model. What a game is stands in surprise_try.js.
 
-import { neighbour, pageModel } from "../../page/engine.js";
+import { neighbour, pageModels } from "../../page/engine.js";
 import { makeScene, makeWorld, paintGrey } from "../../page/world.js";
-import { chooser, element, iconButton, keepKeys, listen, metronome, onceFor, oncePerFrame, onResize, onThemeChange, setterOf, statusLine, svgElement, widgetRoot } from "../../page/common.js";
+import { chooser, element, iconButton, keepKeys, listen, metronome, onceFor, oncePerFrame, onResize, onThemeChange, sessionsOf, setterOf, statusLine, svgElement, widgetRoot } from "../../page/common.js";
 import { linePath, lineSample, scrubbed, ticks } from "../curves.js";
 import { holdButton, wordButton } from "../buttons.js";
 import { manyPoles } from "../poles.js";
@@ -13,29 +13,17 @@ import { LONGEST, SHOWN, believeStep, cameraFrame, darkIn, fallen, gustsIn, hist
 const SPEEDS = [0.1, 0.25, 0.5, 1]; // of real time
 const DRIVERS = [["you", "You"], ["expert", "An expert"], ["coin", "A coin"]];
 const WANTED = ["see", "begin", "update", "surprise", "scatter", "sample_step", "pose"];
-const sessions = new Map(); // by widget: two views of one widget show the same game
-
-function openSession(model) {
-  const key = model.get("key");
-  if (!sessions.has(key)) sessions.set(key, { views: new Set(), ready: null });
-  const session = sessions.get(key);
-  session.ready ??= startSession(model, session);
-  return session;
-}
+const sessions = sessionsOf(startSession); // two views of one widget show the same game
 
 /** What all views of one widget share: the model, the game, the clock. */
 async function startSession(view, session) {
   const model = await neighbour(view, view.get("key")); // a view's own model goes deaf when the view is closed
   const world = makeWorld(model.get("world"));
   const set = setterOf(model);
-  const nets = new Map();
+  const nets = pageModels(model, WANTED);
   const waiting = { gust: 0, held: null };
   let generation = 0;
   const tell = () => session.views.forEach((draw) => draw());
-  const netOf = async (m) => {
-    if (!nets.has(m)) nets.set(m, await pageModel(model, model.get("models")[m], WANTED));
-    return nets.get(m);
-  };
   const trackOf = (game = session.game) => (game.tracks[model.get("model")] ??= []);
 
   /** Lets the model that is shown believe as far as the world has come, without holding up the page. */
@@ -43,7 +31,7 @@ async function startSession(view, session) {
     const mine = generation += 1;
     const { game } = session;
     const m = model.get("model");
-    const net = await netOf(m);
+    const net = await nets.of(m);
     const track = game.tracks[m] ??= [];
     const noise = { count: model.get("samples"), seed: model.get("seed"), sizes: model.get("noise")[m] };
     for (let began = performance.now(); track.length <= lastOf(game);) {
@@ -139,7 +127,7 @@ async function startSession(view, session) {
       clock.stop();
       generation += 1;
       deafen();
-      sessions.delete(model.get("key"));
+      sessions.close(model);
     },
   });
 }
@@ -292,7 +280,7 @@ function legends() {
 }
 
 async function render({ model, el }) {
-  const session = openSession(model);
+  const session = sessions.open(model);
   await session.ready;
   const scene = makeScene("Reality: the true cart and pole");
   const reality = panel("true", "Reality", scene.node);

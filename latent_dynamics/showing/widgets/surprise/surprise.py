@@ -14,12 +14,12 @@ from latent_dynamics.world.gusty import GUSTY
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees
 
-from ...page.base import BookWidget, unnoticed
+from ...page.base import unnoticed
 from ...page.bundle import bundle, styles
 from ...page.chance import blown, normals
-from ...page.page_model import PageModel
-from ...page.uncertain import has_samplers, has_surprise, noise_sizes, scattered, surprise_step
-from ..start_states import checked_contexts, recorded_contexts
+from ...page.uncertain import noise_sizes, scattered, surprise_step
+from ..doubt import Doubt
+from ..start_states import recorded_contexts
 from .surprise_still import surprise_still
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0)  # of real time
@@ -27,7 +27,7 @@ DRIVERS = ("you", "expert", "coin")
 SIDES = {"left": -1, "right": 1}
 
 
-class Surprise(BookWidget):
+class Surprise(Doubt):
     """Shove the pole or cover the camera, and see a model's surprise leap and its belief spread.
 
     models: {name: world model}, the first is shown first; each has a latent at each step and samplers, as
@@ -52,19 +52,10 @@ class Surprise(BookWidget):
         "widgets/surprise/surprise.css",
     )
 
+    asks = ("surprise", *Doubt.asks)
+
     key = t.Unicode(help="what two views of one widget know each other by").tag(sync=True)
-    title = t.Unicode().tag(sync=True)
-    models = t.List(t.Unicode(), help="the page's models").tag(sync=True)
-    names = t.List(t.Unicode(), help="and what the list calls them").tag(sync=True)
-    noise = t.List(help="of how many numbers each makes a sample: [of a belief, of a step]").tag(sync=True)
-    starts = t.List(help="[{states, actions}, ...]").tag(sync=True)
-    labels = t.List(t.Unicode()).tag(sync=True)
-    world = t.Dict(help="what the page's world has other than CartPole, see world.js").tag(sync=True)
     opening = t.Dict(help="{steps, gust: [step, side], covered: [first, after the last]}").tag(sync=True)
-    samples = t.Int(help="possible poles that are drawn").tag(sync=True)
-    seed = t.Int(help="of their noise").tag(sync=True)
-    model = t.Int(0, help="model shown, from 0").tag(sync=True)
-    start = t.Int(0, help="start shown, from 0").tag(sync=True)
     step = t.Int(0, help="step shown").tag(sync=True)
     playing = t.Bool(False).tag(sync=True)
     covered = t.Bool(False, help="whether the camera is covered from now on").tag(sync=True)
@@ -77,32 +68,8 @@ class Surprise(BookWidget):
         self, models, states, actions, labels=None, opening=60, gust=(22, "right"), dark=(36, 48), samples=32,
         seed=0, title="", world=GUSTY, **settings,
     ):  # fmt: skip
-        self.world_models, self._true = _checked_models(models), world
-        if not world.page.get("gusts"):
-            raise ValueError(f"no gusts blow in the world {world.name!r}; take one where they do, such as gusty.GUSTY")
-        starts = checked_contexts(states, actions, world)
-        labels = [f"number {n + 1}" for n in range(len(starts))] if labels is None else list(map(str, labels))
-        if len(labels) != len(starts):
-            raise ValueError(f"{len(labels)} labels for {len(starts)} starts; give one for each")
-        script = _checked_script(opening, gust, dark, len(starts[0]["actions"]))
-        if samples < 2:
-            raise ValueError(f"{samples} samples; at least 2 are needed to see how far they spread")
-        self.page_models = [
-            PageModel.of(model, name).needs("surprise", "scatter", "sample_step", "pose")
-            for name, model in self.world_models.items()
-        ]
-        traits = {
-            "title": title,
-            "models": [f"IPY_MODEL_{page.model_id}" for page in self.page_models],
-            "names": list(self.world_models),
-            "noise": [list(noise_sizes(model)) for model in self.world_models.values()],
-            "starts": starts,
-            "labels": labels,
-            "world": dict(world.page),
-            "opening": script,
-            "samples": samples,
-            "seed": seed,
-        }
+        traits = self.opened(models, states, actions, labels, samples, seed, title, world)
+        traits["opening"] = _checked_script(opening, gust, dark, len(traits["starts"][0]["actions"]))
         super().__init__(repr(traits).encode(), **traits, **settings)
         self.key = self.model_id
 
@@ -116,14 +83,6 @@ class Surprise(BookWidget):
         numbers = calm_episodes(episodes, 3, first, context) if numbers is None else numbers
         contexts = recorded_contexts(episodes, numbers, first, context)
         return cls(models, *contexts, **{"world": episodes.world} | settings)
-
-    @t.validate("model", "start")
-    def _check_choice(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        last = len(self.starts if name == "start" else self.names) - 1
-        if not 0 <= value <= last:
-            raise ValueError(f"{name} is {value}; expected a whole number from 0 to {last}")
-        return value
 
     def still(self):
         """Return the opening as a picture, for pages without JavaScript."""
@@ -187,18 +146,6 @@ def calm_episodes(episodes, count, first=10, context=10):
     if not found:
         raise ValueError(f"no episode is calm for {context} steps from step {first}; take more, or name some: numbers=")
     return found
-
-
-def _checked_models(models):
-    if not models:
-        raise ValueError("there is no model to be surprised; give {name: world model}")
-    for name, model in models.items():
-        if not (has_samplers(model) and has_surprise(model)):
-            raise ValueError(
-                f"the model {name!r} is a {type(model).__name__}; expected one with a latent at each step, a prior and "
-                "a posterior, and samplers, as models.sequential.SequentialLatent has"
-            )
-    return dict(models)
 
 
 def _checked_script(steps, gust, dark, context):

@@ -13,7 +13,7 @@ from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.reader import degrees, limits, read
 from latent_dynamics.world.worlds import CARTPOLE
 
-from ...page.base import BookWidget, still_figure, unnoticed
+from ...page.base import BookWidget, still_figure, unnoticed, within
 from ...page.bundle import bundle, styles
 from ...page.page_model import PageModel, rounded
 from ..start_states import checked_states
@@ -70,15 +70,8 @@ class WhatIf(BookWidget):
 
     @t.validate("start", "plan", "step")
     def _check_choice(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        low, high = {
-            "start": (0, len(self.states) - 1),
-            "plan": (0, len(self.plans) - 1),
-            "step": (0, self.horizon),
-        }[name]
-        if not low <= value <= high:
-            raise ValueError(f"{name} is {value}; expected a whole number from {low} to {high}.")
-        return value
+        last = {"start": len(self.states) - 1, "plan": len(self.plans) - 1, "step": self.horizon}
+        return within(proposal, 0, last[proposal["trait"].name])
 
     @property
     def horizon(self):

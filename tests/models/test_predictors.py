@@ -6,17 +6,10 @@ import torch
 
 from latent_dynamics.data.collection import collect
 from latent_dynamics.judging.references import untrained
-from latent_dynamics.models.pixel_predictors import (
-    AHEAD,
-    CONTEXT,
-    NEAR,
-    EigenFrames,
-    FrameByFrame,
-    OneStride,
-    ReadingByReading,
-    Situations,
-    gust_begins,
-)
+from latent_dynamics.models.eigen_frames import EigenFrames
+from latent_dynamics.models.one_stride import AHEAD, NEAR, OneStride, Situations, coin
+from latent_dynamics.models.rolled import CONTEXT, FrameByFrame, ReadingByReading
+from latent_dynamics.world.air import gust_begins, with_air
 from latent_dynamics.world.gusty import GUST_FORCE, GUST_STEPS, GUSTY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -125,12 +118,19 @@ def test_what_fills_a_window_after_its_end_costs_nothing(rollers, name):
 
 def test_a_gust_begins_on_either_side_and_blows_for_its_steps():
     states = torch.zeros(200, 6, dtype=torch.float64)
-    begun = gust_begins(GUSTY, states, torch.Generator().manual_seed(0))
+    begun = gust_begins(GUSTY, states, coin(torch.Generator().manual_seed(0), 200))
     future = GUSTY.simulate(begun, torch.zeros(200, 5, dtype=torch.int64))
     gust = GUSTY.entry(future, "gust")
     assert set(gust[:, 0].tolist()) == {-GUST_FORCE, GUST_FORCE} and 60 < (gust[:, 0] > 0).sum() < 140
     assert (gust[:, :GUST_STEPS] == gust[:, :1]).all() and (gust[:, GUST_STEPS:] == 0).all()
     assert (states == 0).all(), "what was handed in is left alone"
+
+
+def test_wind_that_is_told_step_by_step_blows_as_told():
+    state = torch.zeros(1, 6, dtype=torch.float64)
+    for newtons in (10.0, 0.0, -10.0):
+        state = GUSTY.step(with_air(GUSTY, state, newtons, 1), torch.ones(1, dtype=torch.int64))
+        assert GUSTY.entry(state, "gust").item() == newtons and GUSTY.entry(state, "left").item() == 0
 
 
 def test_situations_are_near_the_middle_and_what_happens_in_them_is_drawn(gusty_episodes):
