@@ -193,7 +193,7 @@ def trials():
 
 KINDS = {  # references first, they show soonest what is wrong
     "references": Kind(1, REFERENCES, _calm(references, measuring), _refers),
-    "rungs": Kind(5, _rungs(LADDER), _calm(measuring, games=GAMES), _whole),
+    "rungs": Kind(5, _rungs(LADDER), lambda: _calm(measuring, games=GAMES)(), _whole),
     "closest": Kind(
         1, _rungs(LADDER) | {"exact physics": references.ExactPhysics}, _calm(measuring, games=0),
         lambda model, seed: measuring.seen_by_other_eyes(model, windows()),

@@ -14,7 +14,7 @@ from open_widgets import serious_findings
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
 REPOSITORY = CONFIG["repository"]["url"]
-PAGE_LIMIT, FRONT_LIMIT = 1.5 * 2**20, 1.0e6  # bytes over the wire, each file compressed
+PAGE_LIMIT, FRONT_LIMIT = 1.5e6, 1.0e6  # bytes over the wire, each file compressed
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 720}
 NOTE = "could not start"
 

@@ -7,7 +7,8 @@ import torch
 import latent_dynamics as ld
 from latent_dynamics import judging_set, ladder
 from latent_dynamics.judging.latent_use import latent_use
-from latent_dynamics.world.gusty import GUST_CHANCE, GUST_FORCE, GUST_STEPS, GUSTY
+from latent_dynamics.world.air import gust_begins
+from latent_dynamics.world.gusty import GUST_CHANCE, GUSTY
 
 pytestmark = pytest.mark.claims
 
@@ -42,8 +43,7 @@ def test_a_latent_that_has_died_is_not_missed(tried):
 
 def test_a_gust_is_not_worth_its_nats_where_much_blur_is_forgiven_and_is_where_none_is(vrnn):
     calm = torch.zeros(GUSTY.size, dtype=torch.float64)
-    blown = calm.clone()
-    blown[-2:] = torch.tensor([GUST_FORCE, GUST_STEPS])
+    blown = gust_begins(GUSTY, calm, torch.tensor(False))
     states = GUSTY.simulate(torch.stack([calm, blown]), torch.ones(2, 2, dtype=torch.int64))[:, -1]
     read = vrnn.observed(vrnn.see(torch.from_numpy(GUSTY.draw(states.numpy(), workers=1)).float() / 255))
     off = (read[1] - read[0])[:2].norm().item()

@@ -35,7 +35,7 @@ def fan(model, **changed):
     ("changed", "message"),
     [
         ({"models": {}}, "no model to doubt"),
-        ({"models": {"blunt": untrained(PositionVelocity)}}, "'blunt' cannot be asked in a page for scatter, sample_step, pose"),
+        ({"models": {"blunt": untrained(PositionVelocity)}}, "'blunt' cannot be asked in a page for scatter"),
         ({"models": {"raw": awake(untrained(StateSpace))}}, "'raw' cannot .* scatter, sample_step, pose; "),
         ({"horizon": 1}, "a horizon of 1 steps and 40 real futures"),
         ({"samples": 1}, "1 samples"),

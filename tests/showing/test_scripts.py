@@ -87,6 +87,12 @@ def run(script, folder):
     return subprocess.run(words, text=True, capture_output=True, check=True, env={"DENO_DIR": str(folder)}).stdout
 
 
+def test_no_template_runs_over_lines_of_which_the_indentation_would_be_lost():
+    for script in SCRIPTS:
+        for number, line in enumerate(script.read_text("utf8").splitlines(), 1):
+            assert line.replace("\\`", "").count("`") % 2 == 0, f"{script.name}, line {number}"
+
+
 def test_each_script_has_a_scope_of_its_own(tmp_path):
     """Both have a `half`, the comment and the names of the one are not in the other's way, and each runs once."""
     one = 'const half = 0.5;\nconsole.log("once");\n// of one\nexport const quarter = half * half;\n'

@@ -1,7 +1,8 @@
 """Joins a widget's modules into one, because a page opened from disk can import one module and no neighbours.
 
 Each script says with `import` and `export` what it takes and gives, as editors, type checkers and browsers understand
-it. Here each becomes a function with a scope of its own, which returns what it exports. Comments stay at home.
+it. Here each becomes a function with a scope of its own, which returns what it exports. Comments and indentation stay
+at home.
 """
 
 import re
@@ -12,6 +13,7 @@ FOLDER = Path(__file__).parents[1]  # of all that is shown
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";\n', re.M)
 EXPORT = re.compile(r"^export (default )?(?=(?:(?:async )?function\*?|const|class) (\w+)|\{)", re.M)
 COMMENT = re.compile(r"^ *(?://[^\n]*|/\*\*.*?\*/)\n", re.M | re.S)  # whole lines
+INDENT = re.compile(r"^ +", re.M)  # of no line within a template, which a test sees to
 DEFAULT = "$default"
 JOINED = """`import { a, b } from "./file.js";`, exported functions, constants and classes, and `export default`"""
 
@@ -88,7 +90,7 @@ def _ordered(modules):
 def _scope(module, name):
     takes = "".join(f"const {{ {_pairs(names)} }} = {name[path]};\n" for path, names in module.takes.items())
     gives = f"return {{ {', '.join(module.gives)} }};\n"
-    return f"const {name[module.path]} = (() => {{\n{takes}{module.text}{gives}}})();\n"
+    return f"const {name[module.path]} = (() => {{\n{takes}{INDENT.sub('', module.text)}{gives}}})();\n"
 
 
 def _names(listed):
