@@ -30,6 +30,7 @@ from . import (
     judging_set,
     measuring,
     measuring_belief,
+    measuring_jepa,
     measuring_predictors,
     measuring_pushes,
     references,
@@ -86,6 +87,22 @@ GUSTY_EXPERIMENTS = TAUGHT | {  # varied rungs; "data" may name another data set
     "rssm, coins": ("rssm", {"data": "gusty_coins"}),
 }
 PUSHED = {"state_space": ("state_space", {})} | TAUGHT  # of which it is measured what they believe of a push
+NOTHING = {"variance": 0.0, "covariance": 0.0, "moving": 0.0, "stop_gradient": False, "inverse": 0.0}
+CURES = {  # of a latent that falls asleep: what each adds to nothing
+    "variance": {"variance": 1.0},
+    "covariance": {"covariance": 1.0},
+    "moving target": {"moving": 0.99, "stop_gradient": True},
+    "inverse dynamics": {"inverse": 20.0},
+}
+COLLAPSES = {"jepa": ("jepa", {})} | {  # all cures, all but one, and fewer; chapter 14
+    f"without {cure}": ("jepa", {setting: NOTHING[setting] for setting in adds}) for cure, adds in CURES.items()
+}
+COLLAPSES |= {
+    "no cure": ("jepa", NOTHING),
+    "moving target alone": ("jepa", NOTHING | CURES["moving target"]),
+    "frames as they are": ("jepa", {"shift": 0}),
+    "untrained": ("jepa", {"longer": 0}),
+}
 SAME = {  # experiments that are rungs
     "two frames, 1 steps": "two_frame", "two frames, 5 steps": "multi_step", "noise 0.3": "noise_robust",
     "memory": "recurrent", "position_velocity": "position_velocity",
@@ -158,6 +175,11 @@ def _whole(model, seed):
     return measuring.measured_whole(model, windows(), splits, judging_set.collected("test"), seed, GAMES)
 
 
+def _lives(model, seed):
+    splits = [load_episodes("mixed", split, seed) for split in ("train", "validation")]
+    return measuring_jepa.measured(model, windows(), splits, seed)
+
+
 def _drifts(split="test"):
     return lambda model, seed: measuring.measured(model, windows(split))
 
@@ -213,6 +235,7 @@ KINDS = {  # references first, they show soonest what is wrong
         1, _rungs(PREDICTORS), lambda: _calm(measuring_predictors)() | {"gusty": judging_set.key("test", GUSTY)},
         _predicts,
     ),
+    "jepa": Kind(3, COLLAPSES, _calm(measuring_jepa), _lives),
 }  # fmt: skip
 SEEDS = {name: kind.seeds for name, kind in KINDS.items()}
 

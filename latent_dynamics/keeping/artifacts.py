@@ -19,6 +19,7 @@ import torch
 from ..data.collection import collect
 from ..data.episodes import SPLITS, Episodes
 from ..models import (
+    JEPA,
     MDNRNN,
     RSSM,
     VRNN,
@@ -66,7 +67,8 @@ PREDICTORS = {  # no rungs: what predicts frames, and one beside it; chapter 10
     "reading_by_reading": ReadingByReading,
     "one_stride": OneStride,
 }
-MODELS = ChainMap(PREDICTORS, UNCERTAIN, LADDER)  # what stands last on the ladder comes first
+WITHOUT_PICTURES = {"jepa": JEPA}  # rungs in whose loss there is no pixel
+MODELS = ChainMap(WITHOUT_PICTURES, PREDICTORS, UNCERTAIN, LADDER)  # what stands last on the ladder comes first
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from .autoencoder import Autoencoder
 from .autoencoder_mlp import AutoencoderMLP, LatentMLP, latent_transitions
 from .eyes import BalanceEyes, make_eyes
+from .jepa import JEPA
 from .mdn_rnn import MDNRNN
 from .multi_step import MultiStep
 from .noise_robust import NoiseRobust
@@ -15,7 +16,7 @@ from .unseen_causes import UnseenCauses
 from .vrnn import VRNN
 
 __all__ = [
-    "Autoencoder", "AutoencoderMLP", "BalanceEyes", "LatentMLP", "MDNRNN", "MultiStep", "NoiseRobust",
+    "Autoencoder", "AutoencoderMLP", "BalanceEyes", "JEPA", "LatentMLP", "MDNRNN", "MultiStep", "NoiseRobust",
     "PositionVelocity", "RSSM", "Recurrent", "StateSpace", "TwoFrame", "UnseenCauses", "VRNN", "latent_transitions",
     "make_eyes",
 ]  # fmt: skip

@@ -53,7 +53,7 @@ def runs(tmp_path, monkeypatch):
 def test_every_rung_is_trained_on_five_seeds_every_experiment_on_three_and_every_reference_judged_once(runs):
     tasks = runs()
     kinds = {"rungs": artifacts.LADDER, "experiments": ladder.EXPERIMENTS, "combinations": ladder.COMBINATIONS}
-    kinds |= {"gusty": artifacts.UNCERTAIN, "known_of_gusts": ladder.KNOWN_OF_GUSTS}
+    kinds |= {"gusty": artifacts.UNCERTAIN, "known_of_gusts": ladder.KNOWN_OF_GUSTS, "jepa": ladder.COLLAPSES}
     for kind, names in kinds.items():
         seeds = range(FIRST, FIRST + ladder.SEEDS[kind])
         assert [task[1:] for task in tasks if task[0] == kind] == [(name, seed) for seed in seeds for name in names]
