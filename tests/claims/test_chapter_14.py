@@ -13,7 +13,7 @@ pytestmark = pytest.mark.claims
 
 @pytest.fixture(scope="module")
 def found():
-    return ladder.collapses()
+    return ladder.of_kind("jepa")
 
 
 def middle(found, name, figure):
@@ -53,6 +53,23 @@ def test_the_whole_model_dreams_and_plays_better_than_the_dead_and_the_untrained
     assert late["jepa"] < 0.8 * min(late["no cure"], late["untrained"])
     planned = {name: middle(found, name, lambda one: one["planned"][0]) for name in found}
     assert planned["jepa"] > 1.5 * max(planned["no cure"], planned["untrained"])
+
+
+@pytest.mark.recorded
+def test_what_is_foreseen_easily_is_kept_and_the_pole_only_if_a_push_must_be_told(found):
+    def lost(name, entry):
+        return 1 - middle(found, name, lambda one: one["probes"]["raw"]["explained"][entry])
+
+    assert lost("without inverse dynamics", 2) > 2 * lost("without inverse dynamics", 0)
+    assert lost("jepa", 2) < 0.7 * lost("without inverse dynamics", 2)
+
+
+@pytest.mark.recorded
+def test_pushes_of_windows_that_stay_as_they_are_get_learned_by_heart(found):
+    told = {name: middle(found, name, lambda one: one["told"][-1]) for name in ("jepa", "frames as they are")}
+    assert told["jepa"] < told["frames as they are"] - 0.05 and told["jepa"] < 0.9 * np.log(2), "nats, of new episodes"
+    late = {name: middle(found, name, lambda one: one["intervened"]["theta"][9]) for name in told}
+    assert late["jepa"] < late["frames as they are"]
 
 
 def test_the_shipped_latent_is_what_the_record_says(found, tmp_path, monkeypatch):
