@@ -74,16 +74,21 @@ def check_manners(page):
     assert serious_findings(page) == []
 
 
-def serious_findings(page, rules=None):
-    """Return a sentence for each thing of which axe says that it keeps readers out; by some of its rules, or by all."""
+def serious_findings(page, rules=None, without=(), within="html", except_for=None):
+    """Return a sentence for each thing of which axe says that it keeps readers out.
+
+    rules: those to ask, instead of all but `without`; within, except_for: selectors of where to look, and where not.
+    """
     from axe_playwright_python.sync_playwright import Axe
 
     options = {"preload": False}  # or it asks for the style sheets once more, which a page from the disk may not
     options |= {"resultTypes": ["violations"]}  # to tell what is right takes it longer
     options |= {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+    options |= {"rules": {rule: {"enabled": False} for rule in without}} if without else {}
+    where = {"include": [[within]]} | ({"exclude": [[except_for]]} if except_for else {})
     return [
         f"{finding['id']}: {node['html'][:120]} ({node['failureSummary'][:200]})"
-        for finding in Axe().run(page, options=options).response["violations"]
+        for finding in Axe().run(page, where, options=options).response["violations"]
         if finding["impact"] in ("serious", "critical")
         for node in finding["nodes"][:5]
     ]

@@ -158,7 +158,7 @@ def notebook(browser, server):
     write(v4.new_notebook(cells=[v4.new_code_cell("")], metadata={"kernelspec": kernel}), root / "live.ipynb")
     context = browser.new_context(viewport={"width": 1300, "height": 1000})
     context.route("**/*", lambda route: route.continue_() if _is_local(route.request.url) else route.abort())
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     notebook = Notebook(context.new_page())
     notebook.page.goto(address.format("live.ipynb"))
     notebook.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
