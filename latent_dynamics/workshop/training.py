@@ -18,7 +18,6 @@ from ..keeping.artifacts import (
     load_autoencoder,
     load_balance_eyes,
     load_episodes,
-    model_names,
     ship,
 )
 
@@ -32,8 +31,7 @@ def train_all(names=(), workers=None):
     wanted = [task for task in every if not names or {task[1], ladder.asked(*task)[0][0]} & set(names)]
     unknown = set(names) - {one for task in every for one in (task[1], ladder.asked(*task)[0][0])}
     if unknown:
-        known = ", ".join(model_names())
-        raise ValueError(f"nothing is called {', '.join(sorted(unknown))}; there are the rungs {known}")
+        raise ValueError(f"nothing is called {', '.join(sorted(unknown))}; there are the rungs {', '.join(MODELS)}")
     due = [task for task in wanted if recorded.recorded(*task, ladder.fingerprint(*task)) is None]
     with joblib.parallel_config("loky", n_jobs=workers or joblib.cpu_count(), inner_max_num_threads=1):
         _done(_prepare, sorted({seed for _, _, seed in due}), "eyes", "seeds")
