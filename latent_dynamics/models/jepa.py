@@ -87,7 +87,9 @@ class JEPA(WorldModel):
     def remember(self, belief, action):
         """Return what the networks see of belief and push, (B, 2 latent_size + actions), and the next memory."""
         z, change, memory = self.split(belief)
-        shown = torch.cat([z, change / SHORT, F.one_hot(action, self.actions).to(z.dtype)], 1)
+        shown = torch.cat([
+            z, change / SHORT, F.one_hot(action, self.actions).to(z.dtype)
+        ], 1)  # fmt: skip
         return shown, self.cell(shown, memory)
 
     def begin(self, code):
