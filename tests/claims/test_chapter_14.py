@@ -37,6 +37,9 @@ def test_nothing_asked_but_prediction_the_latent_collapses_and_the_loss_is_pleas
     assert all(ratio(one) == pytest.approx(1) for one in found["untrained"].values()), "the control"
     dead, alive = (middle(found, name, lambda one: one["missed"][-1]) for name in ("no cure", "jepa"))
     assert dead < 0.1 * alive
+    dead, alive = (middle(found, name, lambda one: one["missed"][-1] / np.mean(np.square(one["last"])))
+                   for name in ("no cure", "jepa"))  # fmt: skip
+    assert dead > 1 > 0.1 > alive, "in units of what the latent varies it foresees nothing"
 
 
 @pytest.mark.recorded
