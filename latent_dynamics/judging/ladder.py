@@ -235,7 +235,7 @@ KINDS = {  # references first, they show soonest what is wrong
         1, _rungs(PREDICTORS), lambda: _calm(measuring_predictors)() | {"gusty": judging_set.key("test", GUSTY)},
         _predicts,
     ),
-    "jepa": Kind(2, COLLAPSES, _calm(measuring_jepa), _lives),
+    "jepa": Kind(3, COLLAPSES, _calm(measuring_jepa), _lives),
 }  # fmt: skip
 SEEDS = {name: kind.seeds for name, kind in KINDS.items()}
 
