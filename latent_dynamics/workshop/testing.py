@@ -55,11 +55,12 @@ def steps(long=False):
     pytest = ["-m", "pytest"]
     two = [*pytest, "-n", "2", "--dist", "loadgroup"]
     nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=900", "book"]
+    in_order = ["--no-loadscope-reorder"]  # else the longest, which wait for what others train, come first
     kept = ["-p", "latent_dynamics.workshop.keeping_outputs", "--keep-outputs", EXECUTED]
     found = {
         "lint": ["-m", "ruff", "check", "."],
         "unit": [*two, "tests", "--ignore=tests/browser", "-m", "not claims and not long and not timed"],
-        "notebooks": [*pytest, "-n", "2", "--dist", "loadfile", *kept, *nbval],  # each from top to bottom
+        "notebooks": [*pytest, "-n", "2", "--dist", "loadfile", *in_order, *kept, *nbval],  # each from top to bottom
         "book": None,
         "claims": [*pytest, "-n", "2", "--dist", "loadfile", "tests/claims", "tests/book", "-m", "claims and not long"],
         "browser": [*two, "tests/browser", "-m", "not long and not timed"],

@@ -189,7 +189,7 @@ def is_accessible(page, site, name):
 
 def is_legible(page, site, name):
     """What a page's text needs; what all pages have around it, and code, the front page and a chapter answer for."""
-    whole = name in (front_page(site), WITH_CODE)
+    whole = name in (front_page(site), WITH_CODE) or not page.locator("article").count()
     yield from serious_findings(page, CONTRAST, **({} if whole else {"within": "article", "except_for": "pre"}))
 
 

@@ -21,7 +21,7 @@ from .trace import CannotBeExported, trace
 from .uncertain import Poses, extra_functions
 
 FUNCTIONS = (*STEPS, "decode")
-LARGE = 10_000  # weights in a matrix
+LARGE = 3_300  # weights in a matrix; a frame has fewer pixels, and they stay as they are
 _kept = {}  # by content: models that share an encoder share its weights in the page
 
 
