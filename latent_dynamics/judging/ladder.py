@@ -170,14 +170,17 @@ def _gusty(*judges, **more):
     return lambda: {"source": source_of(*judges), "windows": judging_set.key("test", GUSTY)} | more
 
 
+def _splits(seed):
+    """The episodes on which probes and players learn, and those on which they are judged."""
+    return [load_episodes("mixed", split, seed) for split in ("train", "validation")]
+
+
 def _whole(model, seed):
-    splits = [load_episodes("mixed", split, seed) for split in ("train", "validation")]
-    return measuring.measured_whole(model, windows(), splits, judging_set.collected("test"), seed, GAMES)
+    return measuring.measured_whole(model, windows(), _splits(seed), judging_set.collected("test"), seed, GAMES)
 
 
 def _lives(model, seed):
-    splits = [load_episodes("mixed", split, seed) for split in ("train", "validation")]
-    return measuring_jepa.measured(model, windows(), splits, seed)
+    return measuring_jepa.measured(model, windows(), _splits(seed), seed)
 
 
 def _drifts(split="test"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from latent_dynamics.judging.ladder import NOTHING
 from latent_dynamics.keeping.artifacts import LADDER, WITHOUT_PICTURES, model_names, usual_data
 from latent_dynamics.models import JEPA
 from latent_dynamics.models.jepa import LOOK, banded, moved_and_mirrored
@@ -15,7 +16,6 @@ from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.rendering import draw
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-NOTHING = {"variance": 0.0, "covariance": 0.0, "moving": 0.0, "stop_gradient": False, "inverse": 0.0}
 
 
 def make(**settings):
