@@ -78,6 +78,13 @@ def fan():
     return widgets.Fan({"doubter": load_model("state_space")}, *contexts(2), horizon=6, samples=4, real=4)
 
 
+def plan_tree():
+    """What a shipped model plans, from two starts."""
+    states = np.zeros((2, 6))
+    states[:, 2] = 0.03, -0.05
+    return widgets.PlanTree({"position_velocity": load_model("position_velocity")}, states, decisions=4, actions=[1, 0])
+
+
 def surprise():
     """Its surprise, in a short game."""
     short = {"opening": 24, "gust": (13, "left"), "dark": (16, 20), "samples": 4}
@@ -94,6 +101,7 @@ MAKERS = {
     "LadderFigure": lambda: widgets.LadderFigure(ladder(), references()),
     "LatentExplorer": explorer,
     "Ledger": widgets.Ledger,
+    "PlanTree": plan_tree,
     "RolloutPlayer": lambda: widgets.RolloutPlayer.of(untrained(AutoencoderMLP), windows()),
     "Sketch": lambda: widgets.Sketch("How high?", np.arange(1, 11), {"free": 0.3 * np.arange(1, 11)}),
     "Stepper": stepper,

@@ -27,10 +27,13 @@ from ..world.worlds import CARTPOLE
 from . import (
     drift,
     exact_belief,
+    found_causes,
     judging_set,
+    latent_choices,
     measuring,
     measuring_belief,
     measuring_jepa,
+    measuring_pixels,
     measuring_predictors,
     measuring_pushes,
     references,
@@ -68,13 +71,24 @@ COLLAPSE = {  # what weight of the KL and what sigma do to a latent beside a mem
     f"weight {weight}, sigma {sigma}": ("vrnn", {"beta": weight, "sigma": sigma} | SHORT)
     for weight in (0.1, 1.0) for sigma in (0.03, 0.1, 0.3)
 }  # fmt: skip
-REVIVED = {"learned sigma": ("vrnn", SHORT)} | {  # and what may keep it alive
+CURED = {"no cure": COLLAPSE["weight 1.0, sigma 0.1"]} | {  # and what may keep it alive, or wake it
     name: ("vrnn", {"sigma": 0.1} | cure | SHORT)
     for name, cure in {
         "KL warm-up": {"warm_up": 0.5},
         "free bits of each step": {"free_bits": 0.5},
         "free bits of the average": {"free_bits": 0.5, "free_on_average": True},
+        "KL balancing": {"balance": 0.8},
+        "decoder without memory": {"decoder_remembers": False},
     }.items()
+}
+CURED |= {"choices for numbers": ("vrnn_of_choices", {"sigma": 0.1} | SHORT), "learned sigma": ("vrnn", SHORT)}
+SIZES = {  # of a belief: numbers that are remembered, and of the latent; chapter 13
+    f"memory {memory}, latent {latent}": ("rssm", {"memory": memory, "latent": latent} | SHORT)
+    for memory, latent in ((1, 2), (4, 2), (4, 4), (16, 6), (64, 6))
+}
+FROM_PIXELS = {  # where nobody has first found out what a frame says; chapter 13
+    "from pixels": ("rssm_from_pixels", {}),
+    "from pixels, KL times 30": ("rssm_from_pixels", {"beta": 30.0}),
 }
 TAUGHT = {  # without a price for its latent, and by pushes that never answer to what blows; chapter 11
     "state_space, weight 0": ("state_space", {"beta": 0.0, "epochs": 4}),
@@ -154,6 +168,7 @@ class Kind:
     names: Mapping  # name -> (rung, settings), or what makes a model that is not trained
     rests_on: Callable  # () -> a JSON-able dict
     measure: Callable  # (model, seed) -> figures
+    shipped: bool = False  # whether the weights that travel will do: what plays with them, and trains nothing
 
 
 def _rungs(names, **settings):
@@ -189,6 +204,19 @@ def _drifts(split="test"):
 
 def _believes(every=1):
     return lambda model, seed: measuring_belief.measured(model, judging_set.futures()[::every], _gusts())
+
+
+def _uses(model, seed):
+    return latent_choices.measured(model, judging_set.futures()[::EVERY], _gusts())
+
+
+def _sees_pixels(model, seed):
+    splits = load_episodes("gusty", "train", seed), _gusts()
+    return measuring_pixels.measured(model, judging_set.futures()[::EVERY], splits, seed)
+
+
+def _finds(model, seed):
+    return found_causes.found_causes(model)
 
 
 def _doubts_in_calm(model, seed):
@@ -227,10 +255,14 @@ KINDS = {  # references first, they show soonest what is wrong
     "combinations": Kind(3, COMBINATIONS, _calm(measuring, games=0), _drifts()),
     "trials": Kind(1, trials(), _calm(measuring, split="validation", games=0), _drifts("validation")),
     "known_of_gusts": Kind(1, KNOWN_OF_GUSTS, _gusty(exact_belief, references, measuring_belief), _believes()),
-    "gusty": Kind(1, _rungs(UNCERTAIN), _gusty(measuring_belief), _believes()),
+    "gusty": Kind(3, _rungs(UNCERTAIN), _gusty(measuring_belief), _believes()),
     "gusty_experiments": Kind(1, GUSTY_EXPERIMENTS, _gusty(measuring_belief), _believes()),
-    "collapse": Kind(1, COLLAPSE | REVIVED, _gusty(measuring_belief, every=EVERY), _believes(EVERY)),
-    "calm": Kind(1, _rungs(IN_CALM, data="mixed"), _calm(measuring, measuring_belief, games=0), _doubts_in_calm),
+    "collapse": Kind(1, COLLAPSE, _gusty(measuring_belief, every=EVERY), _believes(EVERY)),
+    "cures": Kind(3, CURED, _gusty(latent_choices, every=EVERY), _uses),
+    "sizes": Kind(1, SIZES, _gusty(measuring_belief, every=EVERY), _believes(EVERY)),
+    "pixels": Kind(1, FROM_PIXELS, _gusty(measuring_pixels, every=EVERY), _sees_pixels),
+    "causes": Kind(3, _rungs(["unseen_causes"]), lambda: {"source": source_of(found_causes)}, _finds),
+    "calm": Kind(3, _rungs(IN_CALM, data="mixed"), _calm(measuring, measuring_belief, games=0), _doubts_in_calm),
     "pushes": Kind(
         1, PUSHED, _gusty(measuring_pushes), lambda model, seed: measuring_pushes.measured(model, _gusts())
     ),
@@ -270,7 +302,7 @@ def fingerprint(kind, name, seed):
     if not callable(made):
         (rung,), settings = asked(kind, name, seed)
         return rests_on | {"model": model_key(rung, **settings)}
-    if kind == "known_of_gusts":
+    if kind == "known_of_gusts" or KINDS[kind].shipped:
         return rests_on | {"model": name}
     last = model_key("position_velocity", default_seed(), data_seed=default_seed())
     rests_on |= {"source": source_of(references, measuring), "data": last["data"]}
@@ -286,7 +318,7 @@ def measure(kind, name, seed):
         model = made()
     else:
         names, settings = asked(kind, name, seed)
-        model = load_model(*names, shipped=False, **settings)
+        model = load_model(*names, shipped=KINDS[kind].shipped, **settings)
     return KINDS[kind].measure(model, seed)
 
 
@@ -331,15 +363,27 @@ def compare_beliefs(one, other, step, draws=2000):
     """Return by how much more the fans of `one` score at a step than those of `other`, and its 95 % interval: degrees.
 
     one, other: figures by seed, as `beliefs` has them, of the same windows; step: one of `belief.STEPS`. Each draw of
-    the bootstrap takes as many episodes as there are, since windows of one episode are not independent.
+    the bootstrap takes as many episodes as there are, since windows of one episode are not independent; and as many
+    training seeds, the same of both where both have the same, since these share their data and eyes. Few seeds hide how
+    far they spread, so that part is widened as `statistics` does it. A single seed tells nothing of others.
     """
-    scored = [np.mean([seed["windows"][str(step)] for seed in seeds.values()], 0) for seeds in (one, other)]
     episode = next(iter(one.values()))["windows"]["episode"]
     _, which = np.unique(episode, return_inverse=True)
-    gaps, counts = np.bincount(which, scored[0] - scored[1]), np.bincount(which)
-    times = np.random.default_rng(0).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), draws)
-    low, high = np.quantile((times @ gaps) / (times @ counts), (0.025, 0.975))
-    return float(gaps.sum() / counts.sum()), float(low), float(high)
+    rng, counts = np.random.default_rng(0), np.bincount(which)
+    times = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), draws)  # (draws, episodes)
+    sums = [
+        np.stack([np.bincount(which, seed["windows"][str(step)]) for seed in found.values()]) for found in (one, other)
+    ]  # (seeds, episodes) each
+    each = [sums[0] - sums[1]] if list(one) == list(other) else [sums[0], -sums[1]]
+    freedom = sum(len(part) - 1 for part in each)
+    gap, drawn = sum(part.mean(0).sum() for part in each), sum(times @ part.mean(0) for part in each)
+    for part in each:
+        if len(part) > 1:
+            seeds = rng.multinomial(len(part), np.full(len(part), 1 / len(part)), draws) / len(part)
+            apart = (times * (seeds @ part - part.mean(0))).sum(1)
+            drawn = drawn + statistics._widening(len(part), freedom) * apart
+    low, high = np.quantile(drawn / (times @ counts), (0.025, 0.975))
+    return float(gap / counts.sum()), float(low), float(high)
 
 
 def scores(evaluations, protocol="intervened"):

@@ -36,8 +36,10 @@ from ..models import (
 )
 from ..models.one_stride import OneStride
 from ..models.rolled import FrameByFrame, ReadingByReading
+from ..models.rssm_from_pixels import RSSMFromPixels
 from ..models.teaching import teach, teach_autoencoder
 from ..models.training import Budget, seeded
+from ..models.vrnn_of_choices import VRNNOfChoices
 from ..world.gusty import GUSTY
 from ..world.preprocessing import COLOUR, DEFAULT, RAW, from_bytes
 from ..world.rendering import draw
@@ -69,6 +71,11 @@ PREDICTORS = {  # no rungs: what predicts frames, and one beside it; chapter 10
 }
 WITHOUT_PICTURES = {"jepa": JEPA}  # rungs in whose loss there is no pixel
 MODELS = ChainMap(WITHOUT_PICTURES, PREDICTORS, UNCERTAIN, LADDER)  # what stands last on the ladder comes first
+VARIATIONS = {  # of rungs; trained where a table asks for them, and never shipped
+    "vrnn_of_choices": VRNNOfChoices,
+    "rssm_from_pixels": RSSMFromPixels,
+}
+KNOWN = ChainMap(VARIATIONS, MODELS)
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ def model_names(uncertain=False):
 
 def usual_data(name):
     """Return the data set that a rung is trained on where none is named: gusts are there for those that can doubt."""
-    return "gusty" if name in UNCERTAIN or name == "one_stride" else "mixed"
+    return "gusty" if name in {*UNCERTAIN, *VARIATIONS, "one_stride"} else "mixed"
 
 
 # Data
@@ -186,8 +193,8 @@ def examples(settings, data_seed=None):
     return [frames_of(load_episodes(settings.data, split, data_seed), settings.view, first) for split, first in parts]
 
 
-def load_autoencoder(settings=None, seed=None, shipped=False, data_seed=None, **changes):
-    """Load a trained autoencoder and its history; trained on first use.
+def load_autoencoder(settings=None, seed=None, shipped=True, data_seed=None, **changes):
+    """Load a trained autoencoder and its history: kept, else the one that travels with the package, else trained now.
 
     settings: AutoencoderSettings (the main one by default), with `changes` applied, as in
     `load_autoencoder(COMPARISON, latent_size=2)`; shipped: whether the one that travels with the package will do;
@@ -238,7 +245,7 @@ class _Eyes:
             return cls(*_balance_key(data, seed, data_seed), lambda: load_balance_eyes(data, seed, data_seed))
         settings = AutoencoderSettings(data=data, latent_size=latent_size)
         key = _autoencoder_key(settings, seed, data_seed)
-        return cls(*key, lambda: load_autoencoder(settings, seed, data_seed=data_seed)[0])
+        return cls(*key, lambda: load_autoencoder(settings, seed, False, data_seed)[0])
 
     def copies(self):
         """Yield (arrays, meta) of what the store has of them, kept and shipped."""
@@ -278,14 +285,16 @@ def load_model(
     `load_model("multi_step", horizon=5)`.
     Returns a WorldModel in evaluation mode, with `history` and `seconds`. Raises ValueError for an unknown name.
     """
-    data = data or usual_data(_choose(name, MODELS, "model"))
+    data = data or usual_data(_choose(name, KNOWN, "model"))
     model, key, eyes = _untrained(name, seed, data, encoder_seed, data_seed, settings)
     label = _label(name, key)
 
     def make():
         seen = eyes.load().state_dict() if eyes else None
         history = teach(model, load_episodes(data, seed=data_seed), key["seed"], label, seen)
-        own = {part: array for part, array in _arrays(model, history).items() if not part.startswith(f"weights/{EYES}")}
+        own = _arrays(model, history)
+        if eyes:  # which have a file of their own
+            own = {part: array for part, array in own.items() if not part.startswith(f"weights/{EYES}")}
         return own, {"eyes": store.checksum({part: it.numpy() for part, it in seen.items()})} if eyes else {}
 
     arrays, meta = store.kept(label, key, make, "safetensors", shipped, lambda meta: not eyes or _seen(eyes, meta))
@@ -311,14 +320,14 @@ def _seen(eyes, meta):
 
 def _untrained(name, seed, data, encoder_seed, data_seed, settings):
     """The model before training, the key of all that it will depend on, and the eyes that it needs, or None."""
-    data = data or usual_data(_choose(name, MODELS, "model"))
+    data = data or usual_data(_choose(name, KNOWN, "model"))
     _choose(data, DATA_SETS, "data set")
     seed = default_seed() if seed is None else seed
-    usual = _usual(MODELS[name])
+    usual = _usual(KNOWN[name])
     settings = {what: value for what, value in settings.items() if what not in usual or value != usual[what]}
     with seeded(seed):
-        model = MODELS[name](**settings)
-    source = source_of(MODELS[name], teach, Episodes)
+        model = KNOWN[name](**settings)
+    source = source_of(KNOWN[name], teach, Episodes)
     key = {"settings": settings, "seed": seed, "data": _episodes_key(data, data_seed), "source": source}
     if model.needs_eyes is None:
         return model, key, None

@@ -9,6 +9,8 @@ from .building import book, costs
 from .running import ROOT, need, need_clone, run
 from .testing import test, test_all
 
+ACTS = ("plan", "clone", "expert", "coin")
+
 
 def main(arguments=None) -> int:
     """Run one command; returns the exit code."""
@@ -28,6 +30,13 @@ def main(arguments=None) -> int:
     command("ladder", ladder, "print what each rung of the ladder is worth, as measured for this version")
     training = command("train", train, "train every rung and seed, and write what travels with the package")
     training.add_argument("names", nargs="*", help="of rungs, experiments or references: these only (default: all)")
+    playing = command("play", play, "play real games from rendered frames with a rung of the ladder")
+    playing.add_argument("rung", help="its name, such as position_velocity")
+    playing.add_argument("--act", choices=ACTS, default="plan", help="how it decides (default: %(default)s)")
+    playing.add_argument("--world", choices=("cartpole", "gusty"), default="cartpole", help="default: %(default)s")
+    playing.add_argument("--games", type=int, default=10, help="default: %(default)s")
+    playing.add_argument("--seed", type=int, default=0, help="of the first game; the next has the next")
+    playing.add_argument("--film", metavar="OUT.gif", help="write the first game beside what is believed and planned")
     command("lab", lab, "open the chapters in JupyterLab")
     serving = command("serve", serve, "serve the built book on this machine")
     serving.add_argument("--port", type=int, default=8000, help="default: %(default)s")
@@ -83,6 +92,17 @@ def train(options, root=ROOT) -> int:
     shutil.rmtree(work, ignore_errors=True)
     size = sum(path.stat().st_size for path in store.SHIPPED.rglob("*") if path.is_file()) / 1e6
     print(f"{ladder.table()}\nWritten to {store.SHIPPED}: {size:.1f} MB")
+    return 0
+
+
+def play(options) -> int:
+    """Play real games; prints each return, the mean and its interval."""
+    from .playing import main
+
+    try:
+        main(options.rung, options.act, options.world, options.games, options.seed, options.film)
+    except ValueError as reason:
+        sys.exit(str(reason))
     return 0
 
 

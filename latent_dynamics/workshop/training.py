@@ -62,7 +62,7 @@ def _prepare(seed):
     """Train a seed's eyes, which its models share, and collect the episodes that judge."""
     _alone()
     load_balance_eyes(seed=seed, data_seed=seed)
-    load_autoencoder(seed=seed, data_seed=seed)
+    load_autoencoder(seed=seed, shipped=False, data_seed=seed)
     if seed == default_seed():
         for split in judging_set.EPISODES:
             judging_set.collected(split)

@@ -12,15 +12,13 @@ from torch import nn
 from widget_page import page_of
 
 from latent_dynamics.keeping.artifacts import LADDER, UNCERTAIN, load_episodes, load_model
-from latent_dynamics.models import UnseenCauses
-from latent_dynamics.models.sequential import SequentialLatent
 from latent_dynamics.models.stepwise import OneStepAtATime
 from latent_dynamics.models.world_model import WorldModel
 from latent_dynamics.showing.page.base import BookWidget
 from latent_dynamics.showing.page.bundle import bundle
 from latent_dynamics.showing.page.page_model import FUNCTIONS, PageModel, exported, rounded
 from latent_dynamics.showing.page.trace import CannotBeExported
-from latent_dynamics.showing.page.uncertain import extra_functions, noise_sizes
+from latent_dynamics.showing.page.uncertain import extra_functions, has_surprise, noise_sizes
 
 
 class Calculator(BookWidget):
@@ -256,6 +254,8 @@ def along_a_film(model, steps=20):
     """Every function of a model that doubts, asked along real frames: {name: [inputs, ...]}."""
     frames, actions = film(steps)
     asked = {name: [] for name in (*FUNCTIONS, "scatter", "sample_step", "pose", "surprise")}
+    if not has_surprise(model):
+        del asked["surprise"]
     generator = torch.Generator().manual_seed(0)
     asked["begin"].append((model.see(frames[:1]),))
     belief = model.begin(*asked["begin"][0])
@@ -267,7 +267,8 @@ def along_a_film(model, steps=20):
             "update": (belief, action, code), "step": (belief, action), "surprise": (belief, action, code),
             "scatter": (belief, kept), "sample_step": (belief, action, stepped),
         }.items():  # fmt: skip
-            asked[name].append(inputs)
+            if name in asked:
+                asked[name].append(inputs)
         belief = model.update(belief, action, code)
         asked["decode"].append((belief,))
         asked["pose"].append((belief,))
@@ -275,7 +276,7 @@ def along_a_film(model, steps=20):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", [name for name in UNCERTAIN if issubclass(UNCERTAIN[name], SequentialLatent)])
+@pytest.mark.parametrize("name", UNCERTAIN)
 def test_the_same_noise_gives_the_same_sample_in_the_page_and_in_pytorch(calculator, name):
     """And all else that a page asks of a model that doubts is the same there, to the last digits of float32."""
     model = load_model(name)
@@ -289,23 +290,11 @@ def test_the_same_noise_gives_the_same_sample_in_the_page_and_in_pytorch(calcula
         here = extras[part][0] if part in extras else getattr(same, part)
         wanted = torch.stack([here(*one).flatten() for one in inputs])
         off = (call.many(part, inputs) - wanted).abs() / wanted.abs().clamp(min=1)
-        assert float(off.max()) <= 1e-5, (part, float(off.max()))
+        most = 1e-4 if name == "unseen_causes" else 1e-5  # it adds up twenty-seven histories
+        assert float(off.max()) <= most, (part, float(off.max()))
     noisy = torch.stack([model.sample_step(*one)[0] for one in asked["sample_step"]])
     calm = torch.stack([model.step(*one)[0] for one in asked["step"]])
     assert float((noisy - calm).abs().max()) > 0.01, "noise makes a difference"
-
-
-@torch.no_grad()
-def test_a_filter_of_many_histories_computes_the_same(calculator):
-    """No weights of it travel yet: random ones do, since all that matters is that both compute the same."""
-    torch.manual_seed(0)
-    model = UnseenCauses(remembers=2)
-    model.load_state_dict(load_model("rssm").eyes.state_dict(prefix="eyes."), strict=False)
-    for part in (model.linear.weight, model.curve[2].weight):
-        part.normal_(0, 0.05)
-    model = model.eval()
-    off = compare(calculator(model), rounded(model), *film(15))
-    assert max(off.values()) <= 1e-4, off
 
 
 class Branching(Everything):

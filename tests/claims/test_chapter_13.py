@@ -25,10 +25,13 @@ def score(found, step):
 
 
 @pytest.mark.recorded
-def test_a_memory_helps_a_latent_and_a_latent_does_not_help_a_memory(found):
+def test_over_three_seeds_two_paths_are_not_told_apart_from_either_alone(found):
     alone = ladder.of_kind("gusty_experiments")["one Gaussian"]
-    assert ladder.compare_beliefs(found["rssm"], found["state_space"], 10)[2] < 0
-    assert ladder.compare_beliefs(found["rssm"], alone, 10)[1] > -0.1, "the memory alone is no worse"
+    for other in (found["state_space"], alone):
+        middle, low, high = ladder.compare_beliefs(found["rssm"], other, 10)
+        assert low < 0 < high and abs(middle) < 0.5
+    assert {len(found[name]) for name in ("rssm", "state_space")} == {3}
+    assert score(found["rssm"], 10) <= 1.5 * score(found["exact belief"], 10), "the bar"
 
 
 @pytest.mark.recorded
@@ -44,7 +47,8 @@ def test_the_rung_that_may_believe_in_causes_comes_near_the_exact_belief(found):
     for step in (10, 15):
         assert score(found["unseen_causes"], step) <= 1.2 * score(found["exact belief"], step)
         assert ladder.compare_beliefs(found["unseen_causes"], found["rssm"], step)[2] < 0
-    assert found["unseen_causes"][0]["surprise"] >= 0.9 * found["exact belief"][0]["surprise"]
+    told = ladder.spread(found["unseen_causes"], lambda one: one["surprise"])[0]
+    assert told >= 0.9 * found["exact belief"][0]["surprise"]
 
 
 def test_it_finds_when_and_how_hard_gusts_blow(unseen_causes):
@@ -93,4 +97,31 @@ def test_in_calm_air_doubt_stays_within_twice_exact_physics():
         name: ladder.spread(found, lambda one: one["intervened"]["theta"][14])[0]
         for name, found in ladder.of_kind("calm").items()
     }
-    assert errors["unseen_causes"] <= 2 * physics and min(errors.values()) > 0.5 * physics
+    assert max(errors.values()) <= 2 * physics and min(errors.values()) > 0.5 * physics
+    assert max(errors.values()) <= 1.2 * physics, "the real aim, median over three seeds"
+
+
+@pytest.mark.recorded
+def test_causes_are_found_alike_from_three_seeds():
+    seeds = list(ladder.of_kind("causes")["unseen_causes"].values())
+    assert len(seeds) == 3
+    for one in seeds:
+        assert one["starts"] == pytest.approx(GUST_CHANCE, rel=0.35) and one["strength"] == pytest.approx(1, rel=0.2)
+        assert 3 < one["lasts"] < 5 and one["across"] < 0.2
+
+
+@pytest.mark.recorded
+def test_a_small_belief_does_and_the_smallest_does_not():
+    sizes = ladder.of_kind("sizes")
+    names = "memory 64, latent 6", "memory 4, latent 2", "memory 1, latent 2"
+    largest, small, least = (sizes[name] for name in names)
+    assert ladder.compare_beliefs(small, largest, 10)[1] < 0
+    assert ladder.compare_beliefs(least, largest, 10)[1] > 0, "the control"
+
+
+@pytest.mark.recorded
+def test_from_pixels_at_once_a_prior_learns_no_mechanics_though_its_latents_can_be_foreseen():
+    whole, heavy = (next(iter(found.values())) for found in ladder.of_kind("pixels").values())
+    assert whole["prior"] > 0.8 * whole["still"] and whole["foreseen"] < 0.75 * whole["prior"]
+    assert whole["legible"]["sample"][-1] < 0.1 and sum(whole["kl"]) > 10
+    assert sum(heavy["kl"]) < sum(whole["kl"]), "a KL that counts for more is smaller"

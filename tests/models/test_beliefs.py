@@ -12,9 +12,10 @@ from latent_dynamics.models.gaussian import Gaussian
 from latent_dynamics.models.sequential import Corrector
 from latent_dynamics.models.training import Budget, seeded, train
 from latent_dynamics.models.unseen_causes import HARDLY
+from latent_dynamics.models.vrnn_of_choices import VRNNOfChoices
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-KINDS = [*UNCERTAIN.values()]
+KINDS = [*UNCERTAIN.values(), VRNNOfChoices]
 
 
 @pytest.fixture(scope="module")

@@ -168,6 +168,22 @@ function batchedProduct([one, two], y) {
   return () => { for (const run of runs) run(); };
 }
 
+/** Of each symmetric matrix S in the last two dimensions the lower triangle L with S = L L^T (Cholesky). */
+function cholesky([x], y) {
+  const n = x.shape.at(-1);
+  return () => {
+    y.fill(0);
+    for (let start = 0; start < y.length; start += n * n) {
+      const at = (i, j) => start + i * n + j;
+      for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) {
+        let rest = x.data[at(i, j)];
+        for (let k = 0; k < j; k++) rest -= y[at(i, k)] * y[at(j, k)];
+        y[at(i, j)] = i === j ? Math.sqrt(rest) : rest / y[at(j, j)];
+      }
+    }
+  };
+}
+
 /** Numbers about their mean, in units of their spread, over the last dimensions; then weighed and moved. */
 function layerNorm([x, shape, weight, bias, eps], y) {
   const size = volume(shape);
@@ -288,7 +304,7 @@ const OPERATIONS = {
   mean: total(true),
   mm: ([x, w], y) => product(x, w, null, y),
   addmm: ([bias, x, w], y) => product(x, w, bias, y),
-  convolution, cat, scatter,
+  convolution, cat, cholesky, scatter,
   softmax: along(softmax),
   log_softmax: along(logSoftmax),
   logsumexp: along(logSumExp),

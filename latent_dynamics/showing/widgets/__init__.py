@@ -12,6 +12,7 @@ from .fan.fan import Fan
 from .ladder_figure.ladder_figure import LadderFigure, ladder_table
 from .latent_explorer.latent_explorer import LatentExplorer
 from .ledger.ledger import Ledger
+from .plan_tree.plan_tree import PlanTree
 from .rollout_player.rollout_player import RolloutPlayer
 from .sketch.sketch import Sketch
 from .stepper.stepper import Stepper
@@ -20,7 +21,7 @@ from .what_if.what_if import WhatIf
 
 __all__ = [
     "Choose", "Collapse", "CropExplorer", "Dream", "Duel", "Fan", "LadderFigure", "LatentExplorer", "Ledger",
-    "PageModel", "RolloutPlayer", "Sketch", "Stepper", "Surprise", "WhatIf", "ladder_table", "opening",
+    "PageModel", "PlanTree", "RolloutPlayer", "Sketch", "Stepper", "Surprise", "WhatIf", "ladder_table", "opening",
     "recorded_starts", "show",
 ]  # fmt: skip
 
