@@ -105,7 +105,8 @@ def test_a_change_of_source_makes_anew_whatever_rests_on_it(before, edit, name):
     elif not wanted:
         assert figures - of_kinds(figures, UNJUDGED) <= found, "whatever is judged is judged anew"
     else:  # who knows the world and plays in it alone learned from no data
-        untaught = {f"figures of {kind} {who}" for kind in PLANNED for who in ("oracle", "exact belief", "exact physics")}
+        known = "oracle", "exact belief", "exact physics"
+        untaught = {f"figures of {kind} {who}" for kind in PLANNED for who in known}
         assert figures - untaught <= found
     if not wanted:
         assert not found & (MODELS | DATA | EYES), "judging has no part in weights"
