@@ -20,6 +20,7 @@ from ..keeping.artifacts import (
     load_model,
     model_key,
     usual_data,
+    world_key,
 )
 from ..keeping.fingerprint import source_of
 from ..world.gusty import GUSTY
@@ -34,8 +35,10 @@ from . import (
     measuring_belief,
     measuring_jepa,
     measuring_pixels,
+    measuring_plans,
     measuring_predictors,
     measuring_pushes,
+    planning_references,
     references,
     statistics,
 )
@@ -101,6 +104,9 @@ GUSTY_EXPERIMENTS = TAUGHT | {  # varied rungs; "data" may name another data set
     "rssm, coins": ("rssm", {"data": "gusty_coins"}),
 }
 PUSHED = {"state_space": ("state_space", {})} | TAUGHT  # of which it is measured what they believe of a push
+BLOWN = {name: (name, {}) for name in ("rssm", "position_velocity")} | {  # chapter 15
+    "exact belief": planning_references.PlanningBelief, "oracle": planning_references.PlanningOracle,
+}  # fmt: skip
 NOTHING = {"variance": 0.0, "covariance": 0.0, "moving": 0.0, "stop_gradient": False, "inverse": 0.0}
 CURES = {  # of a latent that falls asleep: what each adds to nothing
     "variance": {"variance": 1.0},
@@ -271,6 +277,15 @@ KINDS = {  # references first, they show soonest what is wrong
         _predicts,
     ),
     "jepa": Kind(3, COLLAPSES, _calm(measuring_jepa), _lives),
+    "plans": Kind(
+        1, _rungs(LADDER) | {"exact physics": planning_references.ToldTheState},
+        _calm(measuring_plans, planning_references, drift),
+        lambda model, seed: measuring_plans.measured(model, windows()["intervened"]), shipped=True,
+    ),
+    "gusty_plans": Kind(
+        1, BLOWN, lambda: {"source": source_of(measuring_plans, planning_references), "world": world_key(GUSTY)},
+        lambda model, seed: measuring_plans.in_gusts(model, GUSTY), shipped=True,
+    ),
 }  # fmt: skip
 SEEDS = {name: kind.seeds for name, kind in KINDS.items()}
 

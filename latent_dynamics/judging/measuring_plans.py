@@ -49,7 +49,7 @@ def measured(model, windows):
 
 
 def in_gusts(model, world):
-    """Judge planning in a world of chance: {"mean path": (GAMES,), "fan": (GAMES,)}, returns of whole games.
+    """Judge planning in a world of chance: {"mean path": (GAMES,), "fan": (GAMES,)}, returns of games.
 
     Four decisions; "fan" plans on SAMPLES imagined futures of each plan, which a model without chance does not have.
     """

@@ -80,8 +80,8 @@ SOURCES = {  # one line that matters: what must be asked for anew, beside the fi
 }
 
 
-PLANNED = {"plans", "gusty_plans", "budgets"}  # kinds in which games are planned, beside who knows the world
-UNJUDGED = {"causes", "gusty_plans", "budgets"}  # on no windows
+PLANNED = {"plans", "gusty_plans"}  # kinds in which games are planned, beside who knows the world
+UNJUDGED = {"causes", "gusty_plans"}  # on no windows
 
 
 def of_kinds(figures, kinds):
