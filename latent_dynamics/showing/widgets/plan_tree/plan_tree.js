@@ -98,7 +98,7 @@ function makeControls(model, set, onward, go) {
   const forward = iconButton("forward", "One step forward", () => { set({ playing: false }); if (model.get("step") < model.get("actions").length) go(model.get("step") + 1); else onward(); });
   const pushes = ["left", "right"].map((side, push) => wordButton(`Push ${side}`, () => { set({ playing: false }); onward(push); }, "you, in the planner's place"));
   const gusts = [["left", -1], ["right", 1]].map(([side, way]) => wordButton(`Gust ${side}`, () => { set({ playing: false }); onward(undefined, way); }, "blows three steps, and the planner pushes"));
-  const names = { decisions: "Decisions", held: "Steps each is held" };
+  const names = { decisions: "Decisions", held: "Steps held" };
   const sliders = Object.entries(names).map(([trait, name]) => ({ trait, ...slider(name, (value) => set({ [trait]: value })) }));
   const which = chooser("Model", model.get("names"), (m) => set({ model: m }));
   const start = chooser("Start", model.get("labels"), (i) => set({ start: i, actions: [], gusts: [], step: 0, playing: false }));
