@@ -73,7 +73,7 @@ from latent_dynamics.world.processes import pool
 processes.IDLE = 5  # seconds: who waits for thirty learns no more
 
 def slow(number):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # whole, or two processes' numbers mix
     time.sleep(1)
 
 if __name__ == "__main__":
