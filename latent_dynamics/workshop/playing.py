@@ -56,10 +56,10 @@ def player_of(rung, act, world, seed):
     if act == "plan" and not defines(model, "outcome"):
         raise ValueError(f"{rung} cannot plan: it does not say whether an episode goes on; most rungs do, such as rssm")
     if act == "plan":
-        blows = "gust" in world.state_names
-        samples = 8 if blows and getattr(model, "stochastic", False) else None
-        return Planning(model, Planner(model, decisions=4 if blows else 6, samples=samples, seed=seed))
-    data = "gusty" if "gust" in world.state_names else "mixed"
+        chancy = bool(world.hidden)
+        samples = 8 if chancy and getattr(model, "stochastic", False) else None
+        return Planning(model, Planner(model, decisions=4 if chancy else 6, samples=samples, seed=seed))
+    data = "gusty" if world.hidden else "mixed"
     splits = [load_episodes(data, split)[:200] for split in ("train", "validation")]
     controller, _ = controllers.clone_on_belief(model, world.expert, *splits, seed=0)
     return Dreamer(model, lambda belief: controller.act(belief)[0])
