@@ -44,6 +44,11 @@ def changes(root, *parts):
         assert deadline, f"the {' and the '.join(unchanged)} did not change"
 
 
+def drawn(page):
+    """Wait until what was asked for has been drawn."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def look(root):
     """What a widget shows, once it has drawn: pixels of its canvases, its curve, its spoken sentence."""
     return root.evaluate("""async (root) => {

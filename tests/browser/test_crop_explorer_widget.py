@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from IPython.display import HTML
+from built_book import drawn
 from open_widgets import check_manners
 from widget_page import page_of
 
@@ -99,7 +100,7 @@ def press(page, name):
 
 def settle(page):
     """Wait until what was asked of the page is drawn."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(page)
 
 
 def crop(page):

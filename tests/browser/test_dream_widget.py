@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from built_book import changes, look
+from built_book import changes, drawn, look
 from gusts import contexts
 from open_widgets import check_manners, serious_findings
 from widget_page import page_of
@@ -213,6 +213,29 @@ def test_another_model_dreams_of_the_same_pushes(open_dream, dream):
         control(root, "Start").select_option(index=2)
 
 
+@pytest.mark.parametrize("button", ["One step forward", "Push right"])
+def test_a_step_asked_for_while_a_new_model_still_catches_up_is_not_lost(open_dream, dream, button):
+    page, root = open_dream(dream)
+    before = page.evaluate(HISTORY)["actions"]
+    page.evaluate("window.dreamModel.set('step', window.dreamModel.get('history').actions.length)")
+    root.evaluate(
+        """(root, button) => {
+            const list = root.querySelector('[aria-label=Model]');
+            list.selectedIndex = 1;
+            list.dispatchEvent(new Event('change', { bubbles: true }));
+            const press = root.querySelector(`[aria-label="${button}"]`);
+            for (const kind of ['pointerdown', 'pointerup', 'click']) {
+                press.dispatchEvent(new PointerEvent(kind, { bubbles: true, pointerId: 1 }));
+            }
+        }""",
+        button,
+    )
+    page.wait_for_function(f"{HISTORY}.actions.length === {len(before) + 1}", timeout=10_000)
+    assert page.evaluate(HISTORY)["actions"][:-1] == before
+    assert np.ptp(page.evaluate(HISTORY)["theta_dream"]) == 0, "the new model dreams"
+    assert page.troubles == []
+
+
 def driven(page, history):
     """The true states (N + 1, 4) from the start on, the pushes (N,), and how many of them are the context."""
     start = page.evaluate("window.dreamModel.get('starts')[window.dreamModel.get('start')]")
@@ -249,6 +272,7 @@ def test_a_second_dream_is_chosen_and_dismissed(open_dream, dream):
     with changes(root, "canvas", "curve", "sentence"):
         control(root, "Compared with").select_option("nothing moves")
     page.wait_for_function(f"{HISTORY}.theta_beside.length === {HISTORY}.actions.length")
+    drawn(page)
     after = page.evaluate(HISTORY)
     assert after["actions"] == before["actions"]
     assert after["theta_dream"] == before["theta_dream"], "the first dream is as it was"
@@ -262,6 +286,7 @@ def test_a_second_dream_is_chosen_and_dismissed(open_dream, dream):
     assert page.evaluate(HISTORY)["theta_beside"] == before["theta_dream"]
     control(root, "Compared with").select_option("no other model")
     page.wait_for_function(f"{HISTORY}.theta_beside.length === 0")
+    drawn(page)
     assert root.locator("canvas:visible").count() == 1
     assert page.troubles == []
 

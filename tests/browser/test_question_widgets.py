@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from built_book import drawn
 from open_widgets import serious_findings
 from widget_page import page_of
 
@@ -88,7 +89,7 @@ def press(root, words):
 
 def settled(page):
     """Let the page draw what was asked of it."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(page)
 
 
 def draw(page, heights):

@@ -242,8 +242,12 @@ async function startSession(view, session) {
     if (session.busy) return undefined;
     if (over(run)) return set({ playing: false });
     session.busy = true;
-    if (dreamt(run) === run.actions.length) pushWorld(run, action ?? choose());
-    if (await catchUp()) set({ step: Math.min(step + 1, run.actions.length) });
+    let there = await catchUp(); // a model that was only now chosen meets the pushes so far before it meets this one
+    if (there && step >= run.actions.length) {
+      pushWorld(run, action ?? choose());
+      there = await catchUp();
+    }
+    if (there) set({ step: Math.min(step + 1, run.actions.length) });
     session.busy = false;
     if (over(run)) set({ playing: false });
     settle();
