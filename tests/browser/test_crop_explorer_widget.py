@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 import pytest
-from IPython.display import HTML
 from built_book import drawn
+from IPython.display import HTML
 from open_widgets import check_manners
 from widget_page import page_of
 
