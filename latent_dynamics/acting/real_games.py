@@ -32,6 +32,13 @@ class Dreamer:
         return int(self.pushed)
 
 
+class Acting(Dreamer):
+    """A Dreamer whose actor was trained in dreams, on the model's own D numbers."""
+
+    def __init__(self, model, actor):
+        super().__init__(model, lambda belief: actor.act(belief[:, : model.state_size])[0])
+
+
 class Planning(Dreamer):
     """A Dreamer who plans by a `planning.Planner`."""
 

@@ -5,6 +5,7 @@ Chapters read the figures from what travels with the package; `python -m latent_
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -32,7 +33,10 @@ from . import (
     judging_set,
     latent_choices,
     measuring,
+    measuring_actors,
     measuring_belief,
+    measuring_dqn,
+    measuring_from_nothing,
     measuring_jepa,
     measuring_pixels,
     measuring_plans,
@@ -107,6 +111,11 @@ PUSHED = {"state_space": ("state_space", {})} | TAUGHT  # of which it is measure
 BLOWN = {name: (name, {}) for name in ("rssm", "position_velocity")} | {  # chapter 15
     "exact belief": planning_references.PlanningBelief, "oracle": planning_references.PlanningOracle,
 }  # fmt: skip
+DREAMERS = ("rssm", "mdn_rnn", "unseen_causes", "position_velocity")  # whose dreams train actors of the gusty world
+VENTURED = {  # who learn from nothing otherwise: what has not been seen is dreamt of, too; dreams begin anywhere
+    "bold": partial(measuring_from_nothing.rounds, cautious=False, until=measuring_from_nothing.ROUNDS[:6]),
+    "begun anywhere": partial(measuring_from_nothing.rounds, within=None),
+}
 NOTHING = {"variance": 0.0, "covariance": 0.0, "moving": 0.0, "stop_gradient": False, "inverse": 0.0}
 CURES = {  # of a latent that falls asleep: what each adds to nothing
     "variance": {"variance": 1.0},
@@ -175,6 +184,7 @@ class Kind:
     rests_on: Callable  # () -> a JSON-able dict
     measure: Callable  # (model, seed) -> figures
     shipped: bool = False  # whether the weights that travel will do: what plays with them, and trains nothing
+    library: str | None = None  # that only these need: where it is missing, `make train` leaves them out, and says so
 
 
 def _rungs(names, **settings):
@@ -233,6 +243,29 @@ def _predicts(model, seed):
     return measuring_predictors.measured(model, windows()["intervened"], _gusts())
 
 
+def _acts(model, seed):
+    return measuring_actors.by_rung(model, load_episodes("mixed", "train", seed), seed)
+
+
+def _acts_by_length(model, seed):
+    return measuring_actors.by_length(model, load_episodes("mixed", "train", seed), seed)
+
+
+def _acts_in_gusts(temperatures=measuring_actors.TEMPERATURES, games=measuring_actors.FEWER):
+    def measure(model, seed):
+        doubts = getattr(model, "stochastic", False)
+        episodes = load_episodes("gusty" if doubts else "mixed", "train", seed)[:300]
+        tried = temperatures if doubts else (0.0,)
+        return measuring_actors.by_temperature(model, episodes, seed, GUSTY, tried, games)
+
+    return measure
+
+
+def _learns(learn, seed):
+    """Who learns from nothing is no trained model, but a function of the seed."""
+    return learn(seed)
+
+
 def _refers(maker, seed):
     """A reference may know by which protocol it is judged."""
     found = {}
@@ -286,6 +319,31 @@ KINDS = {  # references first, they show soonest what is wrong
         1, BLOWN, lambda: {"source": source_of(measuring_plans, planning_references), "world": world_key(GUSTY)},
         lambda model, seed: measuring_plans.in_gusts(model, GUSTY), shipped=True,
     ),
+    "actors": Kind(1, _rungs(LADDER), lambda: {"source": source_of(measuring_actors)}, _acts, shipped=True),
+    "dream_lengths": Kind(
+        3, _rungs(["position_velocity"]), lambda: {"source": source_of(measuring_actors)}, _acts_by_length
+    ),
+    "gusty_actors": Kind(
+        1, _rungs(DREAMERS), lambda: {"source": source_of(measuring_actors), "world": world_key(GUSTY)},
+        _acts_in_gusts((1.0,), measuring_actors.GAMES), shipped=True,
+    ),
+    "temperatures": Kind(
+        3, _rungs(["rssm"]), lambda: {"source": source_of(measuring_actors), "world": world_key(GUSTY)},
+        _acts_in_gusts(),
+    ),
+    "from_nothing": Kind(
+        5, {"as it should": measuring_from_nothing.rounds}, lambda: {"source": source_of(measuring_from_nothing)},
+        _learns,
+    ),
+    "first_models": Kind(
+        3, {"first model": measuring_from_nothing.first_models},
+        lambda: {"source": source_of(measuring_from_nothing)}, _learns,
+    ),
+    "ventured": Kind(3, VENTURED, lambda: {"source": source_of(measuring_from_nothing)}, _learns),
+    "model-free": Kind(
+        5, {"dqn": measuring_dqn.learn}, lambda: {"source": source_of(measuring_dqn)}, _learns,
+        library="stable_baselines3",
+    ),
 }  # fmt: skip
 SEEDS = {name: kind.seeds for name, kind in KINDS.items()}
 
@@ -317,7 +375,7 @@ def fingerprint(kind, name, seed):
     if not callable(made):
         (rung,), settings = asked(kind, name, seed)
         return rests_on | {"model": model_key(rung, **settings)}
-    if kind == "known_of_gusts" or KINDS[kind].shipped:
+    if kind == "known_of_gusts" or KINDS[kind].shipped or KINDS[kind].measure is _learns:
         return rests_on | {"model": name}
     last = model_key("position_velocity", default_seed(), data_seed=default_seed())
     rests_on |= {"source": source_of(references, measuring), "data": last["data"]}
@@ -327,8 +385,8 @@ def fingerprint(kind, name, seed):
 def measure(kind, name, seed):
     """Train, if need be, and judge what a task names; returns its figures."""
     made = KINDS[kind].names[name]
-    if kind == "references":
-        model = made  # of which there is one for each protocol
+    if kind == "references" or KINDS[kind].measure is _learns:
+        model = made  # of references there is one for each protocol
     elif callable(made):
         model = made()
     else:

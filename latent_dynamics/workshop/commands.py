@@ -9,7 +9,7 @@ from .building import book, costs
 from .running import ROOT, need, need_clone, run
 from .testing import test, test_all
 
-ACTS = ("plan", "clone", "expert", "coin")
+ACTS = ("plan", "actor", "clone", "expert", "coin")
 
 
 def main(arguments=None) -> int:

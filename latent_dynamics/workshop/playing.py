@@ -8,8 +8,10 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from ..acting import controllers
+from ..acting.actor_training import by_evolution
+from ..acting.dreamt_games import where_dreams_begin
 from ..acting.planning import Planner
-from ..acting.real_games import Dreamer, Planning, Sighted, make, play
+from ..acting.real_games import Acting, Dreamer, Planning, Sighted, make, play
 from ..keeping.artifacts import load_episodes, load_model
 from ..models.stepwise import defines
 from ..world import gusty  # noqa: F401  (makes its world known)
@@ -21,8 +23,9 @@ WIDTH = 300  # pixels of a film's picture
 def main(rung, act, world, games, seed, film=None):
     """Play `games` games and print each return, their mean and its 95 % interval; returns them: (games,).
 
-    act: "plan" by the rung's dreams, "clone" an expert on its beliefs, or, without looking at a frame, be the "expert"
-    itself or a "coin". film: the GIF to write the first game to. Raises ValueError for a name that does not exist.
+    act: "plan" by the rung's dreams, be an "actor" evolved in them, "clone" an expert on its beliefs, or, without
+    looking at a frame, be the "expert" itself or a "coin". film: the GIF to write the first game to. Raises
+    ValueError for a name that does not exist.
     """
     if games < 1:
         raise ValueError(f"asked for {games} games; ask for at least 1")
@@ -53,16 +56,27 @@ def player_of(rung, act, world, seed):
         return Sighted(lambda state: chance.integers(2))
     if act == "expert":
         return Sighted(lambda state: world.expert(torch.from_numpy(state)))
-    if act == "plan" and not defines(model, "outcome"):
-        raise ValueError(f"{rung} cannot plan: it does not say whether an episode goes on; most rungs do, such as rssm")
+    if act in ("plan", "actor") and not defines(model, "outcome"):
+        raise ValueError(
+            f"{rung} cannot {act}: it does not say whether an episode goes on; most rungs do, such as rssm"
+        )
     if act == "plan":
         chancy = bool(world.hidden)
         samples = 8 if chancy and getattr(model, "stochastic", False) else None
         return Planning(model, Planner(model, decisions=4 if chancy else 6, samples=samples, seed=seed))
+    if act == "actor":
+        return Acting(model, evolved(model, seed))
     data = "gusty" if world.hidden else "mixed"
     splits = [load_episodes(data, split)[:200] for split in ("train", "validation")]
     controller, _ = controllers.clone_on_belief(model, world.expert, *splits, seed=0)
     return Dreamer(model, lambda belief: controller.act(belief)[0])
+
+
+def evolved(model, seed=0):
+    """Evolve an actor in a model's dreams, which begin where its training games have been."""
+    doubts = getattr(model, "stochastic", False)
+    episodes = load_episodes("gusty" if doubts else "mixed", "train")[:300]
+    return by_evolution(model, where_dreams_begin(model, episodes), temperature=float(doubts), seed=seed)[0]
 
 
 def together(picture, player):

@@ -5,6 +5,7 @@ again: a run that was cut off at any point has lost one model, and goes on where
 """
 
 import os
+from importlib.util import find_spec
 
 import joblib
 import torch
@@ -33,6 +34,10 @@ def train_all(names=(), workers=None):
     if unknown:
         raise ValueError(f"nothing is called {', '.join(sorted(unknown))}; there are the rungs {', '.join(MODELS)}")
     due = [task for task in wanted if recorded.recorded(*task, ladder.fingerprint(*task)) is None]
+    missing = {library for kind, *_ in due if (library := ladder.KINDS[kind].library) and find_spec(library) is None}
+    for library in sorted(missing):
+        print(f"left out what is measured with {library}, which is not installed: pip install -e '.[study]'")
+    due = [task for task in due if ladder.KINDS[task[0]].library not in missing]
     with joblib.parallel_config("loky", n_jobs=workers or joblib.cpu_count(), inner_max_num_threads=1):
         _done(_prepare, sorted({seed for _, _, seed in due}), "eyes", "seeds")
         data = {(ladder.data_of(kind, name), seed) for kind, name, seed in due}

@@ -12,13 +12,15 @@ from gusts import contexts
 from open_widgets import check_manners, serious_findings
 from widget_page import page_of
 
+from latent_dynamics.acting.actor_training import Evolution, by_evolution
+from latent_dynamics.acting.dreamt_games import where_dreams_begin
 from latent_dynamics.judging.references import ExactPhysics, RepeatLastFrame
 from latent_dynamics.keeping.artifacts import load_episodes, load_model
 from latent_dynamics.showing.page.bundle import bundle
 from latent_dynamics.showing.page.chance import blown, dice
 from latent_dynamics.showing.page.page_model import rounded
 from latent_dynamics.showing.widgets import Dream
-from latent_dynamics.showing.widgets.dream.dream import GUSTS
+from latent_dynamics.showing.widgets.dream.dream import GUSTS, opening
 from latent_dynamics.world.gusty import GUSTY
 from latent_dynamics.world.reader import degrees, read
 from latent_dynamics.world.worlds import CARTPOLE
@@ -529,3 +531,45 @@ def test_models_that_doubt_dream_of_a_gusty_world_whose_gusts_blow(open_dream):
         there = np.array([np.nan if value is None else value for value in history[told]])
         assert np.allclose(there, angle, atol=0.05, equal_nan=True), name
     assert page.troubles == []
+
+
+@pytest.fixture(scope="module")
+def acted():
+    """A model whose dreams an actor drives: an actor evolved in them, and one that always pushes right."""
+    model = load_model("position_velocity")
+    begins = where_dreams_begin(model, load_episodes("mixed", "validation"))
+    actor, _ = by_evolution(model, begins, Evolution(steps=120, generations=12), seed=0)
+    start, pushes = [[0.2, 0.1, 0.03, -0.1]], [[1, 0, 0, 1, 1, 0, 1, 0, 0, 1]]
+    return Dream({"a model": model}, start, pushes, opening=40, actors={"a model": actor}, driver="actor")
+
+
+def test_an_actor_drives_by_what_the_dream_shows_it(open_dream, acted):
+    page, root = open_dream(acted)
+    history = page.evaluate(HISTORY)
+    assert len(history["actions"]) == 40
+    model, actor = rounded(load_model("position_velocity")), acted.actors_of["a model"]
+    start = acted.starts[0]
+    truth, _, angle, dreamt = opening(model, start, 40, CARTPOLE, actor)
+    assert len(truth) == 41
+    assert np.allclose(history["theta_true"], angle[1:], atol=0.05), "the same pushes, of the actor in Python"
+    assert np.allclose(history["theta_dream"], dreamt[1:], atol=0.2)
+    control(root, "Look").fill("7")  # it looks at every step until the pole lies
+    page.wait_for_function(f"{HISTORY}.looked[0] && {HISTORY}.looked[1]")
+    names = control(root, "Driver").locator("option").all_inner_texts()
+    assert names[-1] == "An actor that sees only the dream" and len(names) == 4
+    control(root, "Restart from the same state").click()
+    page.evaluate("window.dreamModel.set('step', 0)")
+    control(root, "One step forward").click()
+    page.wait_for_function(f"{HISTORY}.actions.length === 1 && {HISTORY}.looked[0]")
+    assert page.evaluate(HISTORY)["actions"] == history["actions"][:1], "it has seen as much as before"
+    assert page.troubles == []
+
+
+def test_where_there_is_no_actor_none_can_be_asked_to_drive(open_dream, two):
+    _, root = open_dream(two)
+    assert control(root, "Driver").locator("option").count() == 3
+    start, pushes = [[0.2, 0.1, 0.03, -0.1]], [[1, 0]]
+    with pytest.raises(ValueError, match="no actor can drive where there is none"):
+        Dream({"a photograph": RepeatLastFrame()}, start, pushes, driver="actor")
+    with pytest.raises(ValueError, match="give each model its own"):
+        Dream({"a photograph": RepeatLastFrame()}, start, pushes, actors={"another": None})

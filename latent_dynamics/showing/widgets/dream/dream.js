@@ -9,11 +9,11 @@ import { holdButton } from "../buttons.js";
 import { besideOf, modelLists, poleOutline } from "../compare.js";
 import { crossesAt, linePath, lineSample, scrubbed } from "../curves.js";
 import { poleInWords } from "../../page/words.js";
-import { LONGEST, LOST, apart, capital, cutTry, describe, dreamStep, goneAt, goneBy, gustsIn, historyOf, leaning, lostAt, newTry, physicsStep, pushWorld, sentenceOf, truthAt } from "./dream_try.js";
+import { LONGEST, LOST, actorsPush, apart, capital, cutTry, describe, dreamStep, goneAt, goneBy, gustsIn, historyOf, leaning, lostAt, newTry, physicsStep, pushWorld, sentenceOf, truthAt } from "./dream_try.js";
 
 const LOOKS = [0, 20, 10, 5, 3, 2, 1]; // look at reality every so many steps; 0 is never
 const SPEEDS = [0.1, 0.25, 0.5, 1]; // of real time
-const DRIVERS = [["you", "You"], ["expert", "An expert"], ["coin", "A coin"]];
+const DRIVERS = [["you", "You"], ["expert", "An expert"], ["coin", "A coin"], ["actor", "An actor that sees only the dream"]];
 const OUTLINES = [["truth", "the true pole"], ["physics", "exact physics"], ["none", "nothing"]];
 
 /** The picture of a dream, with another pole as an outline over it. */
@@ -220,12 +220,19 @@ async function startSession(view, session) {
     tell();
   }
 
+  /** The actor of the model that is shown acts on what that believes, and falls silent with it. */
+  async function askActor(run) {
+    const m = model.get("model");
+    return actorsPush(model.get("actors")[m], await nets.of(m), run, run.dreams[m]);
+  }
+
   const choose = () => {
     const { run } = session;
     const alternate = 1 - (run.actions.at(-1) ?? run.context.at(-1) ?? 0);
     const driver = model.get("driver");
     if (driver === "coin") return Math.random() < 0.5 ? 0 : 1;
     if (driver === "expert") return run.fell ? alternate : world.expert(run.truth.at(-1));
+    if (driver === "actor") return askActor(run);
     return held ?? alternate;
   };
 
@@ -244,7 +251,7 @@ async function startSession(view, session) {
     session.busy = true;
     let there = await catchUp(); // a model that was only now chosen meets the pushes so far before it meets this one
     if (there && step >= run.actions.length) {
-      pushWorld(run, action ?? choose());
+      pushWorld(run, action ?? await choose());
       there = await catchUp();
     }
     if (there) set({ step: Math.min(step + 1, run.actions.length) });
@@ -277,7 +284,7 @@ async function startSession(view, session) {
     const { run } = session;
     const gone = () => dreams(run).some((dream) => goneAt(dream));
     for (let n = 0; n < model.get("opening") && !over(run) && !gone(); n++) {
-      pushWorld(run, world.expert(run.truth.at(-1)));
+      pushWorld(run, model.get("driver") === "actor" ? await askActor(run) : world.expert(run.truth.at(-1)));
       if (!await catchUp() && !session.trouble) return; // the reader has taken over
       if (session.trouble) break;
     }
@@ -316,7 +323,8 @@ function dreamControls(model, session) {
   const left = holdButton("left", "Push left", (down) => hold(0, down));
   const right = holdButton("right", "Push right", (down) => hold(1, down));
   const look = slider("Look", (place) => set({ look_every: LOOKS[place - 1] }));
-  const driver = chooser("Driver", DRIVERS.map(([, name]) => name), (i) => set({ driver: DRIVERS[i][0] }));
+  const drivers = DRIVERS.filter(([kind]) => kind !== "actor" || model.get("actors").length);
+  const driver = chooser("Driver", drivers.map(([, name]) => name), (i) => set({ driver: drivers[i][0] }));
   const speed = chooser("Speed", SPEEDS.map((s) => (s === 1 ? "real time" : `${s} of real time`)), (i) => set({ speed: SPEEDS[i] }));
   const models = modelLists(model, set);
   const outline = chooser("Outlined", OUTLINES.map(([, name]) => name), (i) => set({ outline: OUTLINES[i][0] }));
@@ -330,7 +338,7 @@ function dreamControls(model, session) {
     const every = model.get("look_every");
     const often = every === 0 ? "never: free rollout" : every === 1 ? "every step: teacher forcing" : `every ${every} steps`;
     look.show(LOOKS.indexOf(every) + 1, LOOKS.length, often);
-    driver.show(DRIVERS.findIndex(([name]) => name === model.get("driver")));
+    driver.show(drivers.findIndex(([name]) => name === model.get("driver")));
     speed.show(SPEEDS.indexOf(model.get("speed")));
     models.show();
     start.show(model.get("start"));

@@ -22,7 +22,7 @@ from .dream_still import dream_still
 
 LOOKS = (0, 20, 10, 5, 3, 2, 1)  # how often it may look at reality: every so many steps, 0 is never
 SPEEDS = (0.1, 0.25, 0.5, 1.0)  # of real time
-DRIVERS = ("you", "expert", "coin")
+DRIVERS = ("you", "expert", "coin", "actor")
 GUSTS = 9  # by which stream of chance gusts come, as in dream_try.js
 OUTLINES = ("truth", "physics", "none")
 
@@ -30,14 +30,15 @@ OUTLINES = ("truth", "physics", "none")
 class Dream(BookWidget):
     """Steer CartPole and a model's dream of it at once.
 
-    models: {name: world model}, the first is shown first; states: (B, 4), where each start's context begins;
-    actions: (B, K), its pushes, after which the model's eyes close. `opening`: an expert plays so many steps, or until
-    a dream's pole is gone, before the reader takes over. Where gusts blow they come by chance, and the same in each
-    try. `step`, `playing`, `look_every` (steps; 0 never), `driver`
-    ("you", "expert", "coin"), `speed` (of real time), `model`, `start`, `beside` (a model that dreams beside it, -1 for
-    none) and `outline` (what is outlined in the dreams: "truth", "physics", which is exact physics from the frames that
-    the models saw, or "none") can be read and set. `history` tells of the present try: {actions, theta_true,
-    theta_dream, theta_beside, theta_physics (degrees, None for no pole), looked, true_fell, dream_fell, beside_fell}.
+    models: {name: world model}, the first is shown first; actors: {name: Actor} of each, if one may drive; states:
+    (B, 4), where each start's context begins; actions: (B, K), its pushes, after which the model's eyes close.
+    `opening`: an expert, or the actor, plays so many steps, or until a dream's pole is gone, before the reader takes
+    over. Where gusts blow they come by chance, and the same in each
+    try. `step`, `playing`, `look_every` (steps; 0 never), `driver` ("you", "expert", "coin", or "actor", who sees the
+    dream alone), `speed` (of real time), `model`, `start`, `beside` (a model that dreams beside it, -1 for none) and
+    `outline` (what is outlined in the dreams: "truth", "physics", which is exact physics from the frames that the
+    models saw, or "none") can be read and set. `history` tells of the present try: {actions, theta_true, theta_dream,
+    theta_beside, theta_physics (degrees, None for no pole), looked, true_fell, dream_fell, beside_fell}.
     Raises ValueError for starts that do not fit together.
     """
 
@@ -57,6 +58,7 @@ class Dream(BookWidget):
     labels = t.List(t.Unicode()).tag(sync=True)
     world = t.Dict(help="what the page's world has other than CartPole, see world.js").tag(sync=True)
     limits = t.Dict(help="what the reader of angles takes for a pole").tag(sync=True)
+    actors = t.List(help="[{mean, spread, weight, bias}, ...] of each model's actor; none if empty").tag(sync=True)
     opening = t.Int(help="steps that are played before the reader takes over").tag(sync=True)
     model = t.Int(0, help="model shown, from 0").tag(sync=True)
     beside = t.Int(-1, help="model that dreams beside it, from 0; -1 for none").tag(sync=True)
@@ -69,7 +71,9 @@ class Dream(BookWidget):
     playing = t.Bool(False).tag(sync=True)
     history = t.Dict(help="what happened in the present try").tag(sync=True)
 
-    def __init__(self, models, states, actions, labels=None, opening=60, title="", world=CARTPOLE, **settings):
+    def __init__(
+        self, models, states, actions, labels=None, opening=60, title="", world=CARTPOLE, actors=None, **settings
+    ):  # fmt: skip
         if not models:
             raise ValueError("there is no model to dream with; give {name: world model}")
         states, actions = np.asarray(states, dtype=np.float64), np.asarray(actions, dtype=np.int64)
@@ -77,11 +81,15 @@ class Dream(BookWidget):
         labels = [f"number {n + 1}" for n in range(len(starts))] if labels is None else list(labels)
         if len(labels) != len(starts):
             raise ValueError(f"{len(labels)} labels for {len(starts)} starts; give one for each")
-        self.world_models = dict(models)
+        if settings.get("driver") == "actor" and not actors:
+            raise ValueError("no actor can drive where there is none; give actors={name: Actor}")
+        if actors and set(actors) != set(models):
+            raise ValueError(f"actors of {sorted(actors)} for models {sorted(models)}; give each model its own")
+        self.world_models, self.actors_of = dict(models), dict(actors or {})
         self.page_models = [PageModel.of(model, name) for name, model in models.items()]
-        self._true = world
+        self._true, packed = world, [_packed(self.actors_of[name]) for name in models if actors]
         content = repr(
-            (starts, labels, opening, title, world.page, [page.model_id for page in self.page_models])
+            (starts, labels, opening, title, world.page, [page.model_id for page in self.page_models], packed)
         ).encode()
         super().__init__(
             content,
@@ -93,6 +101,7 @@ class Dream(BookWidget):
             labels=labels,
             limits={name: list(pair) for name, pair in limits().items()},
             opening=opening,
+            actors=packed,
             **settings,
         )
         self.key = self.model_id
@@ -111,8 +120,15 @@ class Dream(BookWidget):
         """Return the opening as a picture, for pages without JavaScript."""
         name, model = next(iter(self.world_models.items()))
         start = self.starts[0]
-        run = opening(rounded(model) if not self.page_models[0].in_kernel else model, start, self.opening, self._true)
+        actor = self.actors_of[name] if self.driver == "actor" else None
+        exact = self.page_models[0].in_kernel
+        run = opening(model if exact else rounded(model), start, self.opening, self._true, actor)
         return dream_still(*run, context=len(start["actions"]), title=self.title or name)
+
+
+def _packed(actor):
+    """An actor as the page runs it."""
+    return {name: getattr(actor, name).tolist() for name in ("mean", "spread", "weight", "bias")}
 
 
 def recorded_starts(episodes, numbers, first=10, context=10):
@@ -134,10 +150,11 @@ def _checked_starts(states, actions, size):
 
 
 @torch.no_grad()
-def opening(model, start, steps, world=CARTPOLE):
+def opening(model, start, steps, world=CARTPOLE, actor=None):
     """Play what the widget opens with: frames of truth and dream (N + 1, H, W), their angles in degrees (N + 1,).
 
-    Where gusts blow, they begin when they do in the page.
+    Where gusts blow, they begin when they do in the page. actor: who drives, on the dream alone, even when in truth the
+    pole lies; else an expert.
     """
     state, pushes = torch.tensor(start["state"], dtype=torch.float64)[None], torch.as_tensor(start["actions"])
     states = [state]
@@ -147,11 +164,12 @@ def opening(model, start, steps, world=CARTPOLE):
     belief = model.observe(shown[None], pushes[None])
     truth, dream = [states[-1]], [shown[-1:]]
     for n in range(steps):
-        push = torch.as_tensor(world.expert(truth[-1]))
-        truth.append(world.step(blown(world, truth[-1], *dice(GUSTS, n)), push))
+        push = torch.as_tensor(world.expert(truth[-1])) if actor is None else actor.act(belief)
+        fell = bool(world.fallen(truth[-1]).any())
+        truth.append(truth[-1] if fell else world.step(blown(world, truth[-1], *dice(GUSTS, n)), push))
         belief = model.imagine(belief, push[None])[:, 0]
         dream.append(model.decode(belief))
-        if _gone(dream[-1], world) or world.fallen(truth[-1]).any():
+        if _gone(dream[-1], world) or (actor is None and world.fallen(truth[-1]).any()):
             break
     dreamt = torch.cat(dream)
     seen = read(dreamt)

@@ -49,6 +49,13 @@ async function beliefAfter(net, run) {
   return belief;
 }
 
+/** Which push an actor makes on what a model believes now: what it dreamt last, or what it saw; 0 or 1. */
+export async function actorsPush({ mean, spread, weight, bias }, net, run, dream) {
+  const belief = dream?.at(-1)?.belief ?? await beliefAfter(net, run);
+  const bounded = (value, i) => Math.max(-5, Math.min(5, (value - mean[i]) / spread[i]));
+  return weight.reduce((sum, w, i) => sum + w * bounded(belief[i], i), bias) > 0 ? 1 : 0;
+}
+
 /** The true frame of a step, kept for all who look at it, and where the reader finds cart and pole in it: { frame, x, theta }. */
 function glance(run, n, limits) {
   const state = n < 0 ? run.shown[n + run.context.length] : run.truth[n];
