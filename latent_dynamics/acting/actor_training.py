@@ -39,7 +39,9 @@ class Evolution:
     least: float = 0.05  # added to the spread, lest it dies out too soon
 
 
-def by_gradient(model, beliefs, budget=Gradient(), temperature=0.0, seed=0, known=None):
+def by_gradient(
+    model, beliefs, budget=Gradient(), temperature=0.0, seed=0, known=None
+):
     """Train an Actor by back-propagation through dreams that begin at some of beliefs (M, D).
 
     It dreams of the mean of both pushes, weighed by how likely it makes each; or, hard, of the likelier one alone, with
@@ -59,11 +61,16 @@ def by_gradient(model, beliefs, budget=Gradient(), temperature=0.0, seed=0, know
         return whole if budget.hard else right
 
     with one_thread(), seeded(seed):
-        for _ in tqdm(range(budget.updates), "gradient", unit=" updates", disable=None):
-            rows = torch.randint(len(beliefs), (budget.dreams,), generator=chance)
+        for _ in tqdm(
+            range(budget.updates), "gradient", unit=" updates", disable=None
+        ):
+            rows = torch.randint(
+                len(beliefs), (budget.dreams,), generator=chance
+            )
             dreamt = dreamt_return(
-                model, policy, beliefs[rows], budget.steps, temperature, chance, known
-            ).mean()
+                model, policy, beliefs[rows], budget.steps,
+                temperature, chance, known,
+            ).mean()  # fmt: skip
             optimizer.zero_grad()
             (-dreamt / budget.steps).backward()
             nn.utils.clip_grad_norm_(actor.parameters(), budget.clip)
@@ -74,7 +81,9 @@ def by_gradient(model, beliefs, budget=Gradient(), temperature=0.0, seed=0, know
 
 
 @torch.no_grad()
-def by_evolution(model, beliefs, budget=Evolution(), temperature=0.0, seed=0, known=None):
+def by_evolution(
+    model, beliefs, budget=Evolution(), temperature=0.0, seed=0, known=None
+):
     """Evolve an Actor in dreams that begin at some of beliefs (M, D): the cross-entropy method on its weights.
 
     Draw actors, let all play the same dreams, move mean and spread of the weights to those of the best (Rubinstein
@@ -85,10 +94,15 @@ def by_evolution(model, beliefs, budget=Evolution(), temperature=0.0, seed=0, kn
     size = beliefs.shape[1] + 1  # weights and bias
     mean, spread = torch.zeros(size), torch.ones(size)
     with one_thread():
-        for _ in tqdm(range(budget.generations), "evolution", unit=" generations", disable=None):
+        for _ in tqdm(
+            range(budget.generations), "evolution",
+            unit=" generations", disable=None,
+        ):  # fmt: skip
             drawn = torch.randn(budget.actors, size, generator=chance)
             tried = mean + spread * drawn  # (A, D + 1)
-            rows = torch.randint(len(beliefs), (budget.dreams,), generator=chance)
+            rows = torch.randint(
+                len(beliefs), (budget.dreams,), generator=chance
+            )
             dreamt = dreamt_return(
                 model, partial(_all_act, actor, tried),
                 beliefs[rows].repeat(budget.actors, 1),
@@ -104,7 +118,7 @@ def by_evolution(model, beliefs, budget=Evolution(), temperature=0.0, seed=0, kn
 
 
 def _all_act(actor, tried, states):
-    """Let each actor of a generation, tried (A, D + 1), push in the dreams that are its own: (A B, D) -> (A B,)."""
+    """Let each actor of a generation, tried (A, D + 1), push in dreams of its own: (A B, D) -> (A B,)."""
     seen = actor.standardised(states).unflatten(0, (len(tried), -1))
     logits = seen @ tried[:, :-1, None] + tried[:, -1:, None]
     return (logits[..., 0] > 0).long().flatten()

@@ -68,8 +68,9 @@ class Known:
 
 
 def dreamt_return(
-    model, policy, beliefs, steps, temperature=0.0, generator=None, known=None
-):
+    model, policy, beliefs, steps,
+    temperature=0.0, generator=None, known=None,
+):  # fmt: skip
     """Return how many of so many steps a model expects a player of its dreams to survive: (B,).
 
     policy: maps states (B, D) to pushes, int64 (B,); or, to be learned through, float (B,) from 0, left, to 1; beliefs
@@ -84,7 +85,7 @@ def dreamt_return(
     states = beliefs
     if tau:
         states = model.scatter(states, noise(model.scatter_noise))
-    lives, total = torch.zeros(len(beliefs)), torch.zeros(len(beliefs))
+    lives = total = torch.zeros(len(beliefs))
     for _ in range(steps):
         pushes = policy(states)
         dice = noise(model.step_noise) if tau else None

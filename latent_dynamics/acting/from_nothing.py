@@ -101,14 +101,19 @@ def taught(episodes, seed):
     return model.eval().requires_grad_(False)
 
 
-def learned(games, seed, budget=WHOLE_GAMES, cautious=True, within=EARLY):
+def learned(
+    games, seed, budget=WHOLE_GAMES, cautious=True, within=EARLY
+):
     """Learn a model from games, and an actor in its dreams: (model, Actor, how many steps it expects of its games).
 
     cautious: whether a dream is over where no game has been; within: see `where_dreams_begin`.
     """
     episodes = joined(games, seed)
     model = taught(episodes, seed)
-    known = Known(where_dreams_begin(model, episodes)) if cautious else None
+    met = where_dreams_begin(model, episodes)
+    known = Known(met) if cautious else None
     begins = where_dreams_begin(model, episodes, within)
-    actor, dreamt = by_evolution(model, begins, budget, seed=seed, known=known)
+    actor, dreamt = by_evolution(
+        model, begins, budget, seed=seed, known=known
+    )
     return model, actor, float(dreamt[-1])

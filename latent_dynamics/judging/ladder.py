@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from ..keeping import recorded
+from ..keeping import recorded, store
 from ..keeping.artifacts import (
     LADDER,
     MODELS,
@@ -112,10 +112,12 @@ BLOWN = {name: (name, {}) for name in ("rssm", "position_velocity")} | {  # chap
     "exact belief": planning_references.PlanningBelief, "oracle": planning_references.PlanningOracle,
 }  # fmt: skip
 DREAMERS = ("rssm", "mdn_rnn", "unseen_causes", "position_velocity")  # whose dreams train actors of the gusty world
-VENTURED = {  # who learn from nothing otherwise: what has not been seen is dreamt of, too; dreams begin anywhere
-    "bold": partial(measuring_from_nothing.rounds, cautious=False, until=measuring_from_nothing.ROUNDS[:6]),
-    "begun anywhere": partial(measuring_from_nothing.rounds, within=None),
-}
+def _kept_rounds(name, key, make):
+    return store.kept(name, key | {"source": source_of(measuring_from_nothing)}, make, "npz")
+
+
+FROM_NOTHING = partial(measuring_from_nothing.rounds, keep=_kept_rounds)  # who learns from nothing, chapter 16
+ANYWHERE = partial(FROM_NOTHING, within=None)  # and whose dreams begin anywhere
 NOTHING = {"variance": 0.0, "covariance": 0.0, "moving": 0.0, "stop_gradient": False, "inverse": 0.0}
 CURES = {  # of a latent that falls asleep: what each adds to nothing
     "variance": {"variance": 1.0},
@@ -332,16 +334,18 @@ KINDS = {  # references first, they show soonest what is wrong
         _acts_in_gusts(),
     ),
     "from_nothing": Kind(
-        5, {"as it should": measuring_from_nothing.rounds}, lambda: {"source": source_of(measuring_from_nothing)},
+        5, {"as it should": FROM_NOTHING}, lambda: {"source": source_of(measuring_from_nothing)},
         _learns,
     ),
     "first_models": Kind(
         3, {"first model": measuring_from_nothing.first_models},
         lambda: {"source": source_of(measuring_from_nothing)}, _learns,
     ),
-    "ventured": Kind(3, VENTURED, lambda: {"source": source_of(measuring_from_nothing)}, _learns),
+    "begun_anywhere": Kind(
+        3, {"begun anywhere": ANYWHERE}, lambda: {"source": source_of(measuring_from_nothing)}, _learns
+    ),
     "model-free": Kind(
-        5, {"dqn": measuring_dqn.learn}, lambda: {"source": source_of(measuring_dqn)}, _learns,
+        3, {"dqn": measuring_dqn.learn}, lambda: {"source": source_of(measuring_dqn)}, _learns,
         library="stable_baselines3",
     ),
 }  # fmt: skip

@@ -10,8 +10,6 @@ from ..acting.controllers import belief_returns, returns
 from ..acting.dreamt_games import Known, where_dreams_begin
 from ..acting.ensembles import AGREED, Ensemble
 from ..acting.from_nothing import EARLY, ROUNDS, WHOLE_GAMES, Player, joined, learned, played, taught
-from ..keeping import store
-from ..keeping.fingerprint import source_of
 from ..models.training import train
 from ..world.worlds import CARTPOLE
 
@@ -23,22 +21,22 @@ MEMBERS = 3  # models of an ensemble
 FAR = 2.0  # metres from the middle
 
 
-def rounds(seed, cautious=True, within=EARLY, until=ROUNDS):
+def rounds(seed, cautious=True, within=EARLY, until=ROUNDS, keep=lambda name, key, make: make()):
     """Learn from nothing, by `until` steps of the world: [{"steps", "games", "dreamt", "real", "edge"}, ...].
 
     "games": played by then; "dreamt": steps that the model expects of its own games; "real": (GAMES,)
-    returns, LAST_GAMES after the last round; "edge": share of these that end far from the middle. Each round is kept
-    as soon as it is over, so that a run cut off at any point goes on where it was.
+    returns, LAST_GAMES after the last round; "edge": share of these that end far from the middle. keep: such as
+    `store.kept`, keeps each round as soon as it is over, so that a run cut off at any point goes on where it was.
     """
     games, found = played(None, until[0], [seed, 0]), []
-    key = {"seed": seed, "cautious": cautious, "within": within, "source": source_of(rounds, learned, played)}
+    key = {"seed": seed, "cautious": cautious, "within": within}
     for n in range(len(until)):
         name = f"from_nothing-seed{seed}-{until[n]}"
 
         def make(n=n, games=games):
             return _round(games, seed, cautious, within, until, n)
 
-        arrays, meta = store.kept(name, key | {"until": list(until[: n + 2])}, make, "npz")
+        arrays, meta = keep(name, key | {"until": list(until[: n + 2])}, make)
         found.append(meta["figures"])
         games = games + _apart(arrays)
     return found

@@ -57,8 +57,9 @@ def player_of(rung, act, world, seed):
     if act == "expert":
         return Sighted(lambda state: world.expert(torch.from_numpy(state)))
     if act in ("plan", "actor") and not defines(model, "outcome"):
+        what = "plan" if act == "plan" else "dream of games"
         raise ValueError(
-            f"{rung} cannot {act}: it does not say whether an episode goes on; most rungs do, such as rssm"
+            f"{rung} cannot {what}: it does not say whether an episode goes on; most rungs do, such as rssm"
         )
     if act == "plan":
         chancy = bool(world.hidden)

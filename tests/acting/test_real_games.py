@@ -54,6 +54,12 @@ def test_the_command_prints_each_return_the_mean_and_its_interval_and_writes_a_f
     assert said.count("game ") >= 2 and Image.open(film).n_frames > 100
 
 
+def test_an_actor_of_its_dreams_keeps_a_real_pole_up(capsys):
+    assert main(["play", "position_velocity", "--act", "actor", "--games", "2", "--seed", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "mean return 500.0 of 2 games in cartpole" in said
+
+
 @pytest.mark.parametrize(
     ("told", "message"),
     [
@@ -63,6 +69,7 @@ def test_the_command_prints_each_return_the_mean_and_its_interval_and_writes_a_f
         (["rssm", "--film", "film.mp4"], "expected a name that ends in .gif"),
         (["frame_by_frame"], "frame_by_frame cannot plan: it does not say whether an episode goes on"),
         (["one_stride"], "one_stride cannot plan"),
+        (["frame_by_frame", "--act", "actor"], "frame_by_frame cannot dream of games: it does not say"),
     ],
 )
 def test_bad_requests_are_named(told, message):

@@ -81,7 +81,9 @@ SOURCES = {  # one line that matters: what must be asked for anew, beside the fi
 
 
 PLANNED = {"plans", "gusty_plans"}  # kinds in which games are planned, beside who knows the world
-UNJUDGED = {"causes", "gusty_plans"}  # on no windows
+SELF_TAUGHT = {"from_nothing", "first_models", "begun_anywhere"}  # on games of their own
+ACTED = {"actors", "dream_lengths", "gusty_actors", "temperatures"}
+UNJUDGED = {"causes", "gusty_plans", "model-free"} | SELF_TAUGHT | ACTED  # on no windows
 
 
 def of_kinds(figures, kinds):
@@ -101,12 +103,13 @@ def test_a_change_of_source_makes_anew_whatever_rests_on_it(before, edit, name):
         known = {*ladder.REFERENCES, *ladder.KNOWN_OF_GUSTS, *artifacts.PREDICTORS}  # which are held to exact beliefs
         assert {one for one in figures if rung_of(one) in known} | of_kinds(figures, PLANNED) == found
     elif name == "controllers":  # of what a model believes that a push does nobody plays a game
-        assert figures - of_kinds(figures, {"pushes", "causes", "pixels"}) == found
+        assert figures - of_kinds(figures, {"pushes", "causes", "pixels", "model-free"}) == found
     elif not wanted:
         assert figures - of_kinds(figures, UNJUDGED) <= found, "whatever is judged is judged anew"
     else:  # who knows the world and plays in it alone learned from no data
         known = "oracle", "exact belief", "exact physics"
         untaught = {f"figures of {kind} {who}" for kind in PLANNED for who in known}
+        untaught |= of_kinds(figures, {"model-free"} | (SELF_TAUGHT if name in ("collecting", "policies") else set()))
         assert figures - untaught <= found
     if not wanted:
         assert not found & (MODELS | DATA | EYES), "judging has no part in weights"
