@@ -48,7 +48,8 @@ def by_gradient(
     the gradient of the mean (straight through: Bengio et al. 2013).
     Returns (Actor, (updates,) steps that the dreams were expected to last).
     """
-    model, actor, history = stepwise(model, ("step",)), Actor(beliefs), []
+    model, history = stepwise(model, ("step",)), []
+    actor = Actor(beliefs, _next(model, beliefs))
     chance = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(actor.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -89,7 +90,8 @@ def by_evolution(
     Draw actors, let all play the same dreams, move mean and spread of the weights to those of the best (Rubinstein
     1999). Returns (Actor, (generations,) steps that a generation's dreams were expected to last).
     """
-    model, actor, history = stepwise(model, ("step",)), Actor(beliefs), []
+    model, history = stepwise(model, ("step",)), []
+    actor = Actor(beliefs, _next(model, beliefs))
     chance = torch.Generator().manual_seed(seed)
     size = beliefs.shape[1] + 1  # weights and bias
     mean, spread = torch.zeros(size), torch.ones(size)
@@ -115,6 +117,12 @@ def by_evolution(
     actor.weight.copy_(mean[:-1])
     actor.bias.copy_(mean[-1])
     return actor.requires_grad_(False), torch.tensor(history)
+
+
+@torch.no_grad()
+def _next(model, beliefs):
+    """What is dreamt of one push right: (M, D) -> (M, D)."""
+    return model.step(beliefs, torch.ones(len(beliefs), dtype=torch.int64))
 
 
 def _all_act(actor, tried, states):

@@ -11,19 +11,25 @@ from ..models.stepwise import stepwise
 from .controllers import beliefs_of
 
 LIKELY = 1e-6  # no step is believed to be deadlier
+NEVER = 1e9  # spread of a number that an actor shall not heed
 
 
 class Actor(nn.Module):
     """Pushes right where weight . (belief, standardised) + bias > 0: Ha and Schmidhuber's controller (2018).
 
-    beliefs (M, D): among which it will act; its weights begin at 0.
+    beliefs (M, D): among which it will act; dreamt (M, D): what is dreamt next of each, if it learns in dreams. Its
+    weights begin at 0.
     """
 
-    def __init__(self, beliefs):
+    def __init__(self, beliefs, dreamt=None):
         super().__init__()
         self.register_buffer("mean", beliefs.mean(0))
         # what hardly changes is no reason to push
         spread = beliefs.std(0).clamp(min=0.01)
+        if dreamt is not None:
+            # nor what says nothing in a dream, such as a doubt
+            silent = dreamt.std(0) < 1e-6
+            spread = torch.where(silent, NEVER, spread)
         self.register_buffer("spread", spread)
         self.weight = nn.Parameter(torch.zeros(beliefs.shape[1]))
         self.bias = nn.Parameter(torch.zeros(()))
@@ -55,7 +61,7 @@ def where_dreams_begin(model, episodes, within=None):
 
 
 class Known:
-    """Where a model has been: beliefs (M, D) of real frames, between whose extremes a cautious dreamer stays."""
+    """Where a model has been: a box, between the extremes of each number of real beliefs (M, D), and a little more."""
 
     def __init__(self, beliefs, margin=0.1):
         low, high = beliefs.min(0).values, beliefs.max(0).values
@@ -63,7 +69,7 @@ class Known:
         self.low, self.high = low - room, high + room
 
     def holds(self, states):
-        """Say of each state whether all its numbers have been met before: (B, D) -> (B,) bool."""
+        """Say of each state whether it lies in the box: (B, D) -> (B,) bool."""
         return ((states > self.low) & (states < self.high)).all(1)
 
 
@@ -75,7 +81,7 @@ def dreamt_return(
 
     policy: maps states (B, D) to pushes, int64 (B,); or, to be learned through, float (B,) from 0, left, to 1; beliefs
     (B, D): where the dreams begin; temperature: of the noise of models that doubt, 0 for their mean path, 1 as they
-    believe; known: Known, if a dream is to be over where nobody has been (Kidambi et al. 2020).
+    believe; known: Known, if a dream is to be over outside (after Kidambi et al. 2020).
     """
     model, tau = stepwise(model, ("step",)), temperature
 

@@ -84,13 +84,13 @@ def _game(player, limit, rng, coins, world):
 
 
 def joined(games, seed, world=CARTPOLE):
-    """Return Episodes of played games; `seed` decides which of them validate."""
+    """Return Episodes of played games; `seed` decides their split: a fifth, "test", was counted and teaches nothing."""
     fields = {name: np.concatenate([game[name] for game in games]) for name in games[0]}
     return Episodes(**fields, lengths=np.array([len(game["actions"]) for game in games]), seed=seed, world=world)
 
 
 def taught(episodes, seed):
-    """Train a PositionVelocity on these games alone, its eyes too, but no pen, since nobody looks at its dreams."""
+    """Train a PositionVelocity, eyes too, on the training split of these games; no pen, nobody looks at its dreams."""
     parts = [episodes.split(name) for name in ("train", "validation")]
     with one_thread(), seeded(seed):
         model = PositionVelocity()
@@ -104,9 +104,10 @@ def taught(episodes, seed):
 def learned(
     games, seed, budget=WHOLE_GAMES, cautious=True, within=EARLY
 ):
-    """Learn a model from games, and an actor in its dreams: (model, Actor, how many steps it expects of its games).
+    """Learn a model from games, and an actor in its dreams: (model, Actor, dreamt).
 
-    cautious: whether a dream is over where no game has been; within: see `where_dreams_begin`.
+    dreamt: steps that dreams of the last generation were expected to last, in the mean; cautious: whether a dream is
+    over outside of what games have met; within: see `where_dreams_begin`.
     """
     episodes = joined(games, seed)
     model = taught(episodes, seed)

@@ -24,7 +24,7 @@ FAR = 2.0  # metres from the middle
 def rounds(seed, cautious=True, within=EARLY, until=ROUNDS, keep=lambda name, key, make: make()):
     """Learn from nothing, by `until` steps of the world: [{"steps", "games", "dreamt", "real", "edge"}, ...].
 
-    "games": played by then; "dreamt": steps that the model expects of its own games; "real": (GAMES,)
+    "games": played by then; "dreamt": see `from_nothing.learned`; "real": (GAMES,)
     returns, LAST_GAMES after the last round; "edge": share of these that end far from the middle. keep: such as
     `store.kept`, keeps each round as soon as it is over, so that a run cut off at any point goes on where it was.
     """
@@ -70,8 +70,8 @@ def _apart(arrays):
 def first_models(seed):
     """Find out what a first model has wrong, and what helps: {"coins": returns, what was tried: {"dreamt", "real"}}.
 
-    A first model has seen FIRST steps of coins. Its mechanics, or its belief in what ends a game, are
-    learned again from MORE steps, each alone; it dreams with caution, or as one of an ensemble; or it
+    A first model has seen FIRST steps of coins, and dreams from any frame of them. Its mechanics, or its belief in what
+    ends a game, are learned again from MORE steps, each alone; it dreams with caution, or as one of an ensemble; or it
     has explored less, or longer.
     """
     games = played(None, MORE, [seed, 0])
@@ -115,7 +115,7 @@ def relearned(model, episodes, part, seed):
 
 
 def _upto(games, steps):
-    """The first games, of so many steps in all."""
+    """The first games, whole ones, that hold at least so many steps."""
     taken = []
     for game in games:
         if steps <= 0:

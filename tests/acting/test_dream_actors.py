@@ -121,6 +121,19 @@ def test_whole_pushes_are_pushes_and_soft_ones_are_not():
         assert bool(((2 * places) % 1 == 0).all()) == hard
 
 
+def test_what_says_nothing_in_a_dream_is_not_heeded():
+    beliefs = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    dreamt = beliefs * torch.tensor([1.0, 0.0])  # a doubt that no dream has
+    actor = Actor(beliefs, dreamt)
+    actor.weight.data.fill_(1.0)
+    told = torch.tensor([[0.0, 3.0], [0.0, -3.0]])
+    assert torch.allclose(*actor(told)), "of the second number it knows nothing"
+    rssm = load_model("rssm")
+    begins = rssm.begin(torch.tensor([[0.1, 0.2, 1.0], [-0.3, 0.1, 1.0], [0.4, -0.2, 1.0]]))
+    actor, _ = by_evolution(rssm, begins, Evolution(steps=2, generations=1))
+    assert (actor.spread[-rssm.latent :] > 1e8).all(), "the standard deviations of the belief"
+
+
 def test_dreams_begin_at_every_frame_but_the_last_or_within_the_first(mixed_episodes):
     model = load_model("position_velocity")
     few = mixed_episodes[:3]

@@ -10,6 +10,7 @@ import torch
 from built_book import changes, drawn, look
 from gusts import contexts
 from open_widgets import check_manners, serious_findings
+from traitlets import TraitError
 from widget_page import page_of
 
 from latent_dynamics.acting.actor_training import Evolution, by_evolution
@@ -569,7 +570,7 @@ def test_where_there_is_no_actor_none_can_be_asked_to_drive(open_dream, two):
     _, root = open_dream(two)
     assert control(root, "Driver").locator("option").count() == 3
     start, pushes = [[0.2, 0.1, 0.03, -0.1]], [[1, 0]]
-    with pytest.raises(ValueError, match="no actor can drive where there is none"):
+    with pytest.raises(TraitError, match="no actor can drive where there is none"):
         Dream({"a photograph": RepeatLastFrame()}, start, pushes, driver="actor")
     with pytest.raises(ValueError, match="give each model its own"):
         Dream({"a photograph": RepeatLastFrame()}, start, pushes, actors={"another": None})

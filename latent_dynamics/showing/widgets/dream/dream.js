@@ -220,10 +220,13 @@ async function startSession(view, session) {
     tell();
   }
 
-  /** The actor of the model that is shown acts on what that believes, and falls silent with it. */
+  /** The actor of the model that is shown acts on what that believes; undefined if it can't, or if the reader has moved on. */
   async function askActor(run) {
     const m = model.get("model");
-    return actorsPush(model.get("actors")[m], await nets.of(m), run, run.dreams[m]);
+    const actor = model.get("actors")[m];
+    const ask = async () => actorsPush(actor, await nets.of(m), run, run.dreams[m]);
+    const push = await ask().catch((error) => { giveUp(error.message); });
+    return run === session.run ? push : undefined;
   }
 
   const choose = () => {
@@ -251,8 +254,9 @@ async function startSession(view, session) {
     session.busy = true;
     let there = await catchUp(); // a model that was only now chosen meets the pushes so far before it meets this one
     if (there && step >= run.actions.length) {
-      pushWorld(run, action ?? await choose());
-      there = await catchUp();
+      const push = action ?? await choose();
+      if (push !== undefined) pushWorld(run, push);
+      there = push !== undefined && await catchUp();
     }
     if (there) set({ step: Math.min(step + 1, run.actions.length) });
     session.busy = false;
@@ -284,7 +288,9 @@ async function startSession(view, session) {
     const { run } = session;
     const gone = () => dreams(run).some((dream) => goneAt(dream));
     for (let n = 0; n < model.get("opening") && !over(run) && !gone(); n++) {
-      pushWorld(run, model.get("driver") === "actor" ? await askActor(run) : world.expert(run.truth.at(-1)));
+      const push = model.get("driver") === "actor" ? await askActor(run) : world.expert(run.truth.at(-1));
+      if (push === undefined) return;
+      pushWorld(run, push);
       if (!await catchUp() && !session.trouble) return; // the reader has taken over
       if (session.trouble) break;
     }

@@ -81,8 +81,6 @@ class Dream(BookWidget):
         labels = [f"number {n + 1}" for n in range(len(starts))] if labels is None else list(labels)
         if len(labels) != len(starts):
             raise ValueError(f"{len(labels)} labels for {len(starts)} starts; give one for each")
-        if settings.get("driver") == "actor" and not actors:
-            raise ValueError("no actor can drive where there is none; give actors={name: Actor}")
         if actors and set(actors) != set(models):
             raise ValueError(f"actors of {sorted(actors)} for models {sorted(models)}; give each model its own")
         self.world_models, self.actors_of = dict(models), dict(actors or {})
@@ -115,6 +113,12 @@ class Dream(BookWidget):
     def _check_choice(self, proposal):
         name = proposal["trait"].name
         return within(proposal, -(name == "beside"), len(self.starts if name == "start" else self.names) - 1)
+
+    @t.validate("driver")
+    def _check_driver(self, proposal):
+        if proposal["value"] == "actor" and not self.actors:
+            raise t.TraitError("no actor can drive where there is none; give actors={name: Actor}")
+        return proposal["value"]
 
     def still(self):
         """Return the opening as a picture, for pages without JavaScript."""
