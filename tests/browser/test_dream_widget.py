@@ -557,7 +557,7 @@ def test_an_actor_drives_by_what_the_dream_shows_it(open_dream, acted):
     control(root, "Look").fill("7")  # it looks at every step until the pole lies
     page.wait_for_function(f"{HISTORY}.looked[0] && {HISTORY}.looked[1]")
     names = control(root, "Driver").locator("option").all_inner_texts()
-    assert names[-1] == "An actor that sees only the dream" and len(names) == 4
+    assert names[-1] == "The dream's actor" and len(names) == 4
     control(root, "Restart from the same state").click()
     page.evaluate("window.dreamModel.set('step', 0)")
     control(root, "One step forward").click()

@@ -13,7 +13,7 @@ import { LONGEST, LOST, actorsPush, apart, capital, cutTry, describe, dreamStep,
 
 const LOOKS = [0, 20, 10, 5, 3, 2, 1]; // look at reality every so many steps; 0 is never
 const SPEEDS = [0.1, 0.25, 0.5, 1]; // of real time
-const DRIVERS = [["you", "You"], ["expert", "An expert"], ["coin", "A coin"], ["actor", "An actor that sees only the dream"]];
+const DRIVERS = [["you", "You"], ["expert", "An expert"], ["coin", "A coin"], ["actor", "The dream's actor"]];
 const OUTLINES = [["truth", "the true pole"], ["physics", "exact physics"], ["none", "nothing"]];
 
 /** The picture of a dream, with another pole as an outline over it. */
