@@ -323,14 +323,14 @@ KINDS = {  # references first, they show soonest what is wrong
     ),
     "actors": Kind(1, _rungs(LADDER), lambda: {"source": source_of(measuring_actors)}, _acts, shipped=True),
     "dream_lengths": Kind(
-        3, _rungs(["position_velocity"]), lambda: {"source": source_of(measuring_actors)}, _acts_by_length
+        1, _rungs(["position_velocity"]), lambda: {"source": source_of(measuring_actors)}, _acts_by_length
     ),
     "gusty_actors": Kind(
         1, _rungs(DREAMERS), lambda: {"source": source_of(measuring_actors), "world": world_key(GUSTY)},
         _acts_in_gusts((1.0,), measuring_actors.GAMES), shipped=True,
     ),
     "temperatures": Kind(
-        3, _rungs(["rssm"]), lambda: {"source": source_of(measuring_actors), "world": world_key(GUSTY)},
+        2, _rungs(["rssm"]), lambda: {"source": source_of(measuring_actors), "world": world_key(GUSTY)},
         _acts_in_gusts(),
     ),
     "from_nothing": Kind(
@@ -345,7 +345,7 @@ KINDS = {  # references first, they show soonest what is wrong
         3, {"begun anywhere": ANYWHERE}, lambda: {"source": source_of(measuring_from_nothing)}, _learns
     ),
     "model-free": Kind(
-        3, {"dqn": measuring_dqn.learn}, lambda: {"source": source_of(measuring_dqn)}, _learns,
+        1, {"dqn": measuring_dqn.learn}, lambda: {"source": source_of(measuring_dqn)}, _learns,
         library="stable_baselines3",
     ),
 }  # fmt: skip
