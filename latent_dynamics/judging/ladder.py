@@ -323,14 +323,14 @@ KINDS = {  # references first, they show soonest what is wrong
     ),
     "actors": Kind(1, _rungs(LADDER), lambda: {"source": source_of(measuring_actors)}, _acts, shipped=True),
     "dream_lengths": Kind(
-        1, _rungs(["position_velocity"]), lambda: {"source": source_of(measuring_actors)}, _acts_by_length
+        2, _rungs(["position_velocity"]), lambda: {"source": source_of(measuring_actors)}, _acts_by_length
     ),
     "gusty_actors": Kind(
         1, _rungs(DREAMERS), lambda: {"source": source_of(measuring_actors), "world": world_key(GUSTY)},
         _acts_in_gusts((1.0,), measuring_actors.GAMES), shipped=True,
     ),
     "temperatures": Kind(
-        2, _rungs(["rssm"]), lambda: {"source": source_of(measuring_actors), "world": world_key(GUSTY)},
+        3, _rungs(["rssm"]), lambda: {"source": source_of(measuring_actors), "world": world_key(GUSTY)},
         _acts_in_gusts(),
     ),
     "from_nothing": Kind(

@@ -34,9 +34,10 @@ def test_an_actor_of_position_velocitys_dreams_balances_and_dreams_promise_too_m
 @pytest.mark.recorded
 def test_a_dream_must_be_long_enough_to_reach_the_edge():
     lengths = ladder.of_kind("dream_lengths")["position_velocity"]
-    middle = {n: np.median([np.mean(found[str(n)]["real"]) for found in lengths.values()]) for n in LENGTHS}
-    assert max(middle[30], middle[60]) < 400
-    assert middle[200] >= 495
+    got = {n: np.array([np.mean(found[str(n)]["real"]) for found in lengths.values()]) for n in LENGTHS}
+    assert got[30].max() < 400 and got[60].min() < 400, "sixty do for some weights"
+    assert got[200].min() >= 495
+    assert got[500].min() >= 495
 
 
 @pytest.mark.recorded
