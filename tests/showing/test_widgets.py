@@ -1,5 +1,6 @@
 """The widgets' Python side: what they refuse, what they send to the page, what they say of themselves."""
 
+import io
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from gusts import contexts
+from PIL import Image
 
 from latent_dynamics import drift, references
 from latent_dynamics.judging.drift import Windows
@@ -66,7 +68,15 @@ def test_films_keep_every_frame_in_its_place_and_the_sheet_a_width_that_browsers
     numbered = np.arange(2 * steps).reshape(2, 1, steps, 1, 1) % 64 / 63 * np.ones((2, 100))
     sheet = pack_films(numbered)
     assert np.allclose(unpack_films(sheet, numbered.shape), numbered, atol=ROUNDED - 0.5 / 63)
-    assert int.from_bytes(sheet[16:20], "big") <= WIDEST  # the width, where a PNG keeps it
+    assert Image.open(io.BytesIO(sheet)).width <= WIDEST
+
+
+@pytest.mark.parametrize(("steps", "kind"), [(20, "WEBP"), (WIDEST + 1, "PNG")])
+def test_a_sheet_too_long_for_webp_is_packed_all_the_same(steps, kind):
+    numbered = np.arange(steps).reshape(1, 1, steps, 1, 1) % 64 / 63 * np.ones((1, 2))
+    sheet = pack_frames(numbered)
+    assert Image.open(io.BytesIO(sheet)).format == kind
+    assert np.allclose(unpack_frames(sheet, numbered.shape), numbered, atol=ROUNDED - 0.5 / 63)
 
 
 def test_the_model_chosen_is_the_one_shown():

@@ -166,16 +166,17 @@ export function playerKeys(root, model, set, go, moves) {
   });
 }
 
-/** A PNG from a binary trait, as a canvas that can be read. */
+/** A PNG or a WebP from a binary trait, as a canvas that can be read. */
 export async function readImage(bytes) {
-  const blob = new Blob([bytes], { type: "image/png" });
+  const webp = new DataView(bytes.buffer, bytes.byteOffset).getUint32(8) === 0x57454250; // "WEBP"
+  const blob = new Blob([bytes], { type: webp ? "image/webp" : "image/png" });
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   const context = element("canvas", { width: bitmap.width, height: bitmap.height }).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   return context;
 }
 
-/** Decodes a greyscale PNG from a binary trait: { grey: Uint8Array, width, height }. */
+/** Decodes a greyscale picture from a binary trait: { grey: Uint8Array, width, height }. */
 export async function greySheet(bytes) {
   const context = await readImage(bytes);
   const { width, height } = context.canvas;

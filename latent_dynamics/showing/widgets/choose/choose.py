@@ -5,9 +5,11 @@ The answers may be films, for questions such as "which of these is real?".
 
 import base64
 import html
+import io
 
 import numpy as np
 import traitlets as t
+from PIL import Image
 
 from ...page.bundle import bundle, styles
 from ..question.question import STYLES, Question, folded_answer, paragraph, picture
@@ -33,7 +35,7 @@ class Choose(Question):
     whys = t.List(t.Unicode(), help="an explanation for each").tag(sync=True)
     right = t.Int(help="which of them is right, from 0").tag(sync=True)
     bars = t.List(help="[name, number, number in words] for each bar").tag(sync=True)
-    sprite = t.Bytes(help="all films as one grey PNG, see sprite.py").tag(sync=True)
+    sprite = t.Bytes(help="all films as one grey picture, see sprite.py").tag(sync=True)
     shape = t.List(t.Int(), help="[F, N, H, W], or nothing where there are no films").tag(sync=True)
     frames_per_second = t.Float(12.0).tag(sync=True)
     answer = t.Int(None, allow_none=True, help="the option chosen, from 0; None before").tag(sync=True)
@@ -114,8 +116,12 @@ class Choose(Question):
         films = self.films()
         some = films[:, np.linspace(0, films.shape[1] - 1, 4).round().astype(int)]  # (F, 4, H, W)
         sheet = np.pad(some, ((0, 0), (0, 0), (2, 2), (2, 2)), constant_values=0.5)
-        png = base64.b64encode(pack_frames(sheet.transpose(1, 0, 2, 3)[None])).decode()
-        return picture(png, f"A row of four frames for each of: {', '.join(self.labels)}")
+        F, four, H, W = sheet.shape
+        rows = np.rint(255 * sheet.transpose(0, 2, 1, 3).reshape(F * H, four * W)).astype(np.uint8)
+        png = io.BytesIO()
+        Image.fromarray(rows).save(png, format="PNG", optimize=True)
+        shows = f"A row of four frames for each of: {', '.join(self.labels)}"
+        return picture(base64.b64encode(png.getvalue()).decode(), shows)
 
 
 def _checked_films(films, options):

@@ -44,7 +44,7 @@ class RolloutPlayer(BookWidget):
     _esm = bundle("widgets/rollout_player/rollout_player.js")
     _css = styles("page/common.css", "widgets/rollout_player/rollout_player.css")
 
-    sprite = t.Bytes(help="frames (1 + 2M, E, N, H, W) as one grey PNG, see sprite.py").tag(sync=True)
+    sprite = t.Bytes(help="frames (1 + 2M, E, N, H, W) as one grey picture, see sprite.py").tag(sync=True)
     thetas = t.Bytes(help="little-endian float32 (1 + 2M, E, N) in degrees").tag(sync=True)
     reference = t.Bytes(help="little-endian float32 (2, E, N) in metres and degrees, or nothing").tag(sync=True)
     names = t.List(t.Unicode(), help="what the list calls the M models").tag(sync=True)
