@@ -57,6 +57,23 @@ def collapse():
     return widgets.Collapse(collapsed(), np.linspace(-1, 1, 4)[:, None] * np.arange(8))
 
 
+def metric_map(**changed):
+    """Six models of three trainings, and three metrics: one is good, one is not, one not all of them have."""
+    given = {
+        "columns": {
+            "good": ("good metric", 1), "bad": ("bad metric", -1), "some": ("some have it", 1), "plan": ("planner", 1),
+        },
+        "ways": ["plan"],
+        "values": {
+            "good": [1, 2, 3, 4, 5, 6], "bad": [0.1, 3, np.inf, 20, 0.2, 9], "some": [np.nan, 1, 2, np.nan, 1, 3],
+            "plan": [10, 30, 90, 200, 250, 300],
+        },
+        "training": ["a", "a", "b", "b", "c", "c"], "half": [0, 0, 1, 1, 0, 0],
+        "family": ["x", "x", "y", "y", "z", "z"],
+    }  # fmt: skip
+    return widgets.MetricMap(**given | changed)
+
+
 def collapsed():
     """Made-up figures of such models."""
     return {
@@ -94,6 +111,7 @@ def surprise():
 MAKERS = {
     "Choose": lambda: widgets.Choose(**QUESTION, films=np.random.default_rng(0).random((2, 3, 8, 10))),
     "Collapse": collapse,
+    "MetricMap": metric_map,
     "CropExplorer": crop,
     "Dream": dream,
     "Duel": duel,

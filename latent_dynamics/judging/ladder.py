@@ -4,7 +4,7 @@ Chapters read the figures from what travels with the package; `python -m latent_
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +17,8 @@ from ..keeping.artifacts import (
     UNCERTAIN,
     default_seed,
     is_shipped,
+    load_autoencoder,
+    load_balance_eyes,
     load_episodes,
     load_model,
     model_key,
@@ -42,9 +44,12 @@ from . import (
     measuring_plans,
     measuring_predictors,
     measuring_pushes,
+    measuring_study,
     planning_references,
+    predicting,
     references,
     statistics,
+    studied,
 )
 
 GAMES = 100  # that a controller on a rung's belief plays
@@ -186,6 +191,7 @@ class Kind:
     rests_on: Callable  # () -> a JSON-able dict
     measure: Callable  # (model, seed) -> figures
     shipped: bool = False  # whether the weights that travel will do: what plays with them, and trains nothing
+    carts: bool = True  # whether it is kept what each window scored of the cart, or, to travel light, of the pole alone
     library: str | None = None  # that only these need: where it is missing, `make train` leaves them out, and says so
 
 
@@ -268,6 +274,53 @@ def _learns(learn, seed):
     return learn(seed)
 
 
+def _study(name, seed):
+    """Train one of the study's settings, and measure it at each of its points: {column: [at each point]}."""
+    splits, judges = _studied_splits(studied.SETTINGS[name][2], seed), judging_set.collected("validation")
+    eyes = {
+        "autoencoder": load_autoencoder(seed=seed, shipped=False, data_seed=seed)[0],
+        "balance": load_balance_eyes(seed=seed, data_seed=seed),
+    }
+    rows = [
+        {"point": point} | measuring_study.measured(model, terms, _study_windows(), judges, splits, seed)
+        for point, model, terms in studied.studied(name, seed, splits, eyes)
+    ]
+    return {column: [row[column] for row in rows] for column in rows[0]}
+
+
+def _study_physics(seed):
+    """Measure the study's control: exact physics, more and more disturbed, {noise: row}."""
+    splits = _studied_splits("mixed", seed)
+    change = np.diff(splits[0].states, axis=0)[splits[0].before].std(0)
+    return {
+        str(noise): measuring_study.measured_physics(
+            studied.NoisyPhysics(noise, change), _study_windows(), judging_set.collected("validation"), splits, seed
+        )
+        for noise in studied.NOISES
+    }
+
+
+def _rests_study():
+    """What the study's figures rest on: their source, the windows that judge, data and eyes."""
+    keys = {data: model_key("autoencoder_mlp", data=data)["data"] for data in ("mixed", "random")}
+    eyes = [model_key(name)["eyes"] for name in ("autoencoder_mlp", "position_velocity")]
+    return _calm(measuring_study, studied, split="validation")() | {"data": keys, "eyes": eyes}
+
+
+def _studied_splits(data, seed):
+    return [load_episodes(data, split, seed)[:count] for split, count in studied.EPISODES.items()]
+
+
+def _study_windows():
+    """Of validation episodes alone: whoever asks which metric to choose, chooses."""
+    steps, found = measuring_study.HORIZONS[-1], {}
+    for name, cut in windows("validation").items():
+        cut = cut[::2]
+        parts = {"pixels": cut.context + steps + 1, "actions": steps, "states": steps + 1, "alive": steps}
+        found[name] = replace(cut, **{part: getattr(cut, part)[:, :length] for part, length in parts.items()})
+    return found
+
+
 def _refers(maker, seed):
     """A reference may know by which protocol it is judged."""
     found = {}
@@ -311,7 +364,7 @@ KINDS = {  # references first, they show soonest what is wrong
         1, _rungs(PREDICTORS), lambda: _calm(measuring_predictors)() | {"gusty": judging_set.key("test", GUSTY)},
         _predicts,
     ),
-    "jepa": Kind(3, COLLAPSES, _calm(measuring_jepa), _lives),
+    "jepa": Kind(3, COLLAPSES, _calm(measuring_jepa), _lives, carts=False),
     "plans": Kind(
         1, _rungs(LADDER) | {"exact physics": planning_references.ToldTheState},
         _calm(measuring_plans, planning_references, drift),
@@ -348,6 +401,10 @@ KINDS = {  # references first, they show soonest what is wrong
         1, {"dqn": measuring_dqn.learn}, lambda: {"source": source_of(measuring_dqn)}, _learns,
         library="stable_baselines3",
     ),
+    "study": Kind(
+        3, {name: partial(_study, name) for name in studied.SETTINGS}, _rests_study, _learns
+    ),
+    "study_control": Kind(1, {"exact physics": _study_physics}, _rests_study, _learns),
 }  # fmt: skip
 SEEDS = {name: kind.seeds for name, kind in KINDS.items()}
 
@@ -396,7 +453,11 @@ def measure(kind, name, seed):
     else:
         names, settings = asked(kind, name, seed)
         model = load_model(*names, shipped=KINDS[kind].shipped, **settings)
-    return KINDS[kind].measure(model, seed)
+    found = KINDS[kind].measure(model, seed)
+    if not KINDS[kind].carts:
+        for protocol in ("replayed", "intervened"):
+            found[protocol]["windows"]["x"] = {}
+    return found
 
 
 def stale():
@@ -434,6 +495,11 @@ def of_kind(kind):
     """Return what was measured of one of the KINDS: {name: {seed: figures}}, in its order."""
     found = recorded.figures(kind)
     return {name: found[name] for name in KINDS[kind].names}
+
+
+def study():
+    """Return the table of the study of chapter 17: a {column: value} for each model, as `predicting` reads it."""
+    return predicting.rows(of_kind("study"), studied.SETTINGS)
 
 
 def compare_beliefs(one, other, step, draws=2000):

@@ -30,6 +30,7 @@ def main(arguments=None) -> int:
     command("ladder", ladder, "print what each rung of the ladder is worth, as measured for this version")
     training = command("train", train, "train every rung and seed, and write what travels with the package")
     training.add_argument("names", nargs="*", help="of rungs, experiments or references: these only (default: all)")
+    training.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="let the workers of this Dask scheduler do it")
     playing = command("play", play, "play real games from rendered frames with a rung of the ladder")
     playing.add_argument("rung", help="its name, such as position_velocity")
     playing.add_argument("--act", choices=ACTS, default="plan", help="how it decides (default: %(default)s)")
@@ -83,7 +84,7 @@ def train(options, root=ROOT) -> int:
     from .training import train_all
 
     try:
-        train_all(options.names)
+        train_all(options.names, scheduler=options.scheduler)
     except ValueError as unknown:
         sys.exit(str(unknown))
     if ladder.stale():  # what is named was trained, and more is to come: what is kept so far is worth keeping

@@ -41,6 +41,8 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_collect", lambda data: None)
     monkeypatch.setattr(ladder, "measure", measure)
     monkeypatch.setattr(training, "ship", ship)
+    monkeypatch.setattr(training, "ROOT", tmp_path)
+    monkeypatch.setattr(ladder, "study", lambda: [{"setting": "one", "plan": 1.0}])
 
     def run(*names):
         done.clear()
@@ -67,6 +69,7 @@ def test_an_interrupted_run_does_only_what_is_left_and_the_weights_of_one_seed_t
     runs()
     assert {path.name.split(".")[0] for path in store.SHIPPED.glob("*.safetensors")} == set(artifacts.MODELS)
     assert "old" not in recorded.figures("rungs"), "the old ones are gone"
+    assert (training.ROOT / training.TABLE).read_text("utf8") == "setting,plan\none,1.0\n"
     recorded.put_figures("rungs", "position_velocity", FIRST, {}, "another fingerprint")
     assert runs() == [("rungs", "position_velocity", FIRST)]
 
@@ -120,7 +123,8 @@ def test_each_rung_had_as_many_trials_the_first_of_which_it_is():
     assert all(few[0] == {} for few in ladder.TRIALS.values())
     judged_on = {kind: ladder.KINDS[kind].rests_on().get("windows") for kind in ladder.KINDS}
     assert judged_on["trials"] == judging_set.key("validation")
-    assert {kind for kind in judged_on if judged_on[kind] == judging_set.key("validation")} == {"trials"}
+    on_validation = {kind for kind in judged_on if judged_on[kind] == judging_set.key("validation")}
+    assert on_validation == {"trials", "study", "study_control"}, "where something is chosen, and nowhere else"
 
 
 # What is measured

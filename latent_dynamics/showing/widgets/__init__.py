@@ -12,6 +12,7 @@ from .fan.fan import Fan
 from .ladder_figure.ladder_figure import LadderFigure, ladder_table
 from .latent_explorer.latent_explorer import LatentExplorer
 from .ledger.ledger import Ledger
+from .metric_map.metric_map import MetricMap
 from .plan_tree.plan_tree import PlanTree
 from .rollout_player.rollout_player import RolloutPlayer
 from .sketch.sketch import Sketch
@@ -21,8 +22,8 @@ from .what_if.what_if import WhatIf
 
 __all__ = [
     "Choose", "Collapse", "CropExplorer", "Dream", "Duel", "Fan", "LadderFigure", "LatentExplorer", "Ledger",
-    "PageModel", "PlanTree", "RolloutPlayer", "Sketch", "Stepper", "Surprise", "WhatIf", "ladder_table", "opening",
-    "recorded_starts", "show",
+    "MetricMap", "PageModel", "PlanTree", "RolloutPlayer", "Sketch", "Stepper", "Surprise", "WhatIf", "ladder_table",
+    "opening", "recorded_starts", "show",
 ]  # fmt: skip
 
 
