@@ -65,8 +65,8 @@ def studied(name, seed, splits, eyes):
         ends = goes_on_lesson(model, (train_on, held_out), codes)
         with one_thread():
             train(
-                model, ends.loss, ends.data, ends.validation, ends.budget,
-                seed, "goes on", bar=False,
+                model, ends.loss, ends.data, ends.validation,
+                ends.budget, seed, "goes on", bar=False,
             )  # fmt: skip
         yield point, model, terms
 

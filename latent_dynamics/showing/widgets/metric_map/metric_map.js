@@ -58,7 +58,7 @@ function composition(columns, picks) {
 function scaleOf({ raw, sign, way }) {
   const known = raw.filter((value) => value !== null && value < LOST);
   const [low, high] = [Math.min(...known), Math.max(...known)];
-  const log = !way && low > 0 && high > 20 * low;
+  const log = !way && low > 0 && high > 8 * low;
   const [from, to] = log ? [Math.log10(low), Math.log10(high)] : [low, high];
   const at = (value) => {
     if (value === null || value >= LOST) return null;
@@ -67,7 +67,7 @@ function scaleOf({ raw, sign, way }) {
   };
   const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((s) => (high - low) / s <= 5) ?? 5000;
   const even = Array.from({ length: 7 }, (_, i) => (Math.ceil(low / step) + i) * step);
-  const powers = Array.from({ length: 15 }, (_, i) => 10 ** (i - 8));
+  const powers = Array.from({ length: 15 }, (_, i) => (high > 100 * low ? [1] : [1, 2, 5]).map((m) => m * 10 ** (i - 8))).flat();
   const ticks = (log ? powers : even).filter((value) => value >= low && value <= high * (1 + 1e-9));
   return { at, ticks: ticks.map((value) => [value, String(Number(value.toPrecision(3))).replace("-", "−")]) };
 }
