@@ -11,6 +11,7 @@ import numpy as np
 
 from ..keeping import recorded, store
 from ..keeping.artifacts import (
+    KNOWN,
     LADDER,
     MODELS,
     PREDICTORS,
@@ -26,6 +27,7 @@ from ..keeping.artifacts import (
     world_key,
 )
 from ..keeping.fingerprint import source_of
+from ..models.training import seeded
 from ..world.gusty import GUSTY
 from ..world.worlds import CARTPOLE
 from . import (
@@ -45,6 +47,7 @@ from . import (
     measuring_predictors,
     measuring_pushes,
     measuring_study,
+    noisy_physics,
     planning_references,
     predicting,
     references,
@@ -276,27 +279,32 @@ def _learns(learn, seed):
 
 def _study(name, seed):
     """Train one of the study's settings, and measure it at each of its points: {column: [at each point]}."""
-    splits, judges = _studied_splits(studied.SETTINGS[name][2], seed), judging_set.collected("validation")
-    eyes = {
-        "autoencoder": load_autoencoder(seed=seed, shipped=False, data_seed=seed)[0],
-        "balance": load_balance_eyes(seed=seed, data_seed=seed),
-    }
+    rung, settings, data, share = studied.SETTINGS[name]
+    splits, judges = _studied_splits(data, seed), judging_set.collected("validation")
+    with seeded(seed):
+        model = KNOWN[rung](**settings)
+    if model.needs_eyes == "balance":
+        eyes = load_balance_eyes(seed=seed, data_seed=seed)
+    else:
+        eyes = load_autoencoder(seed=seed, shipped=False, data_seed=seed)[0]
+    model.eyes.load_state_dict(eyes.state_dict())
+    model.eyes.requires_grad_(False)
     rows = [
         {"point": point} | measuring_study.measured(model, terms, _study_windows(), judges, splits, seed)
-        for point, model, terms in studied.studied(name, seed, splits, eyes)
+        for point, model, terms in studied.studied(model, splits, seed, share, name)
     ]
     return {column: [row[column] for row in rows] for column in rows[0]}
 
 
 def _study_physics(seed):
     """Measure the study's control: exact physics, more and more disturbed, {noise: row}."""
-    splits = _studied_splits("mixed", seed)
+    splits, judges = _studied_splits("mixed", seed), judging_set.collected("validation")
     change = np.diff(splits[0].states, axis=0)[splits[0].before].std(0)
     return {
         str(noise): measuring_study.measured_physics(
-            studied.NoisyPhysics(noise, change), _study_windows(), judging_set.collected("validation"), splits, seed
+            noisy_physics.NoisyPhysics(noise, change), _study_windows(), judges, splits, seed
         )
-        for noise in studied.NOISES
+        for noise in noisy_physics.NOISES
     }
 
 
@@ -304,7 +312,7 @@ def _rests_study():
     """What the study's figures rest on: their source, the windows that judge, data and eyes."""
     keys = {data: model_key("autoencoder_mlp", data=data)["data"] for data in ("mixed", "random")}
     eyes = [model_key(name)["eyes"] for name in ("autoencoder_mlp", "position_velocity")]
-    return _calm(measuring_study, studied, split="validation")() | {"data": keys, "eyes": eyes}
+    return _calm(measuring_study, split="validation")() | {"data": keys, "eyes": eyes}
 
 
 def _studied_splits(data, seed):
@@ -436,6 +444,11 @@ def fingerprint(kind, name, seed):
     if not callable(made):
         (rung,), settings = asked(kind, name, seed)
         return rests_on | {"model": model_key(rung, **settings)}
+    if kind == "study":
+        rung, settings, *rest = studied.SETTINGS[name]
+        return rests_on | {"model": [rung, settings, *rest], "taught by": source_of(studied, KNOWN[rung])}
+    if kind == "study_control":
+        return rests_on | {"model": source_of(noisy_physics)}
     if kind == "known_of_gusts" or KINDS[kind].shipped or KINDS[kind].measure is _learns:
         return rests_on | {"model": name}
     last = model_key("position_velocity", default_seed(), data_seed=default_seed())

@@ -47,9 +47,9 @@ def rows(figures, settings):
     """Return the table as a list of {column: value}, of {setting: {seed: {column: [at each point]}}} and `SETTINGS`."""
     found = []
     for name, seeds in figures.items():
-        kind, _, data, _ = settings[name]
+        rung, _, data, _ = settings[name]
         for seed, columns in seeds.items():
-            about = dict(zip(ABOUT, (name, kind.__name__, data, int(seed))))
+            about = dict(zip(ABOUT, (name, rung, data, int(seed))))
             found += [about | dict(zip(columns, row)) for row in zip(*columns.values(), strict=True)]
     return found
 

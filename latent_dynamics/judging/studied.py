@@ -6,57 +6,48 @@ shows what it is worth where there is something to tell apart.
 
 import torch
 
-from ..models import RSSM, AutoencoderMLP, MultiStep, NoiseRobust, PositionVelocity, Recurrent, TwoFrame
 from ..models.eyes import seen
 from ..models.goes_on import goes_on_lesson
 from ..models.training import average, one_thread, seeded, train
-from ..models.world_model import refuse_samples
-from .references import ExactPhysics
 
 POINTS = (0.02, 0.06, 0.2, 0.5, 1.0)  # shares of its training after which a model is looked at
 EPISODES = {"train": 80, "validation": 40}  # that it learns from, and by which it is read
-NOISES = (0.0, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0)  # of the control, in units of a step's change
-SETTINGS = {  # name: (class, settings, data set, share of its training episodes)
-    "autoencoder_mlp": (AutoencoderMLP, {}, "mixed", 1),
-    "autoencoder_mlp, random data": (AutoencoderMLP, {}, "random", 1),
-    "two_frame": (TwoFrame, {}, "mixed", 1),
-    "two_frame, balance eyes": (TwoFrame, {"eyes": "balance"}, "mixed", 1),
-    "two_frame, few episodes": (TwoFrame, {}, "mixed", 1 / 4),
-    "multi_step": (MultiStep, {}, "mixed", 1),
-    "multi_step, one frame": (MultiStep, {"sees_change": False}, "mixed", 1),
-    "multi_step, balance eyes": (MultiStep, {"eyes": "balance"}, "mixed", 1),
-    "multi_step, random data": (MultiStep, {}, "random", 1),
-    "noise_robust": (NoiseRobust, {}, "mixed", 1),
-    "noise_robust, noise 3": (NoiseRobust, {"noise": 3.0}, "mixed", 1),
-    "recurrent, balance eyes": (Recurrent, {"eyes": "balance", "memory": 16}, "mixed", 1),
-    "position_velocity": (PositionVelocity, {}, "mixed", 1),
-    "position_velocity, 1 step": (PositionVelocity, {"horizon": 1}, "mixed", 1),
-    "position_velocity, no filter": (PositionVelocity, {"filters": False}, "mixed", 1),
-    "position_velocity, linear": (PositionVelocity, {"curved": False}, "mixed", 1),
-    "position_velocity on z": (PositionVelocity, {"eyes": "autoencoder"}, "mixed", 1),
-    "position_velocity, random data": (PositionVelocity, {}, "random", 1),
-    "position_velocity, few episodes": (PositionVelocity, {}, "mixed", 1 / 8),
-    "rssm": (RSSM, {}, "mixed", 1),
+SETTINGS = {  # name: (rung, settings, data set, share of its training episodes)
+    "autoencoder_mlp": ("autoencoder_mlp", {}, "mixed", 1),
+    "autoencoder_mlp, random data": ("autoencoder_mlp", {}, "random", 1),
+    "two_frame": ("two_frame", {}, "mixed", 1),
+    "two_frame, balance eyes": ("two_frame", {"eyes": "balance"}, "mixed", 1),
+    "two_frame, few episodes": ("two_frame", {}, "mixed", 1 / 4),
+    "multi_step": ("multi_step", {}, "mixed", 1),
+    "multi_step, one frame": ("multi_step", {"sees_change": False}, "mixed", 1),
+    "multi_step, balance eyes": ("multi_step", {"eyes": "balance"}, "mixed", 1),
+    "multi_step, random data": ("multi_step", {}, "random", 1),
+    "noise_robust": ("noise_robust", {}, "mixed", 1),
+    "noise_robust, noise 3": ("noise_robust", {"noise": 3.0}, "mixed", 1),
+    "recurrent, balance eyes": ("recurrent", {"eyes": "balance", "memory": 16}, "mixed", 1),
+    "position_velocity": ("position_velocity", {}, "mixed", 1),
+    "position_velocity, 1 step": ("position_velocity", {"horizon": 1}, "mixed", 1),
+    "position_velocity, no filter": ("position_velocity", {"filters": False}, "mixed", 1),
+    "position_velocity, linear": ("position_velocity", {"curved": False}, "mixed", 1),
+    "position_velocity on z": ("position_velocity", {"eyes": "autoencoder"}, "mixed", 1),
+    "position_velocity, random data": ("position_velocity", {}, "random", 1),
+    "position_velocity, few episodes": ("position_velocity", {}, "mixed", 1 / 8),
+    "rssm": ("rssm", {}, "mixed", 1),
 }  # fmt: skip
 
 
-def studied(name, seed, splits, eyes):
-    """Yield the model of one of the SETTINGS at each of its POINTS: (share of its training, model, terms of its loss).
+def studied(model, splits, seed, share, label):
+    """Teach a model, and yield it at each of its POINTS: (share of its training, model, terms of its loss).
 
-    splits: Episodes for training and for validation; eyes: {kind: trained eyes}. The terms, {name: value}, are those of
-    the validation episodes. At each point the model learns anew whether the episode goes on. It is the same object each
-    time: look at it before asking for the next.
+    splits: Episodes for training and for validation; share: of the training episodes that it sees; its eyes are trained
+    already. The terms, {name: value}, are those of the validation episodes. At each point the model learns anew whether
+    the episode goes on. It is the same object each time: look at it before asking for the next.
     """
-    kind, settings, _, share = SETTINGS[name]
     train_on, held_out = splits
     train_on = train_on[: max(1, round(share * len(train_on)))]
-    with seeded(seed):
-        model = kind(**settings)
-    model.eyes.load_state_dict(eyes[model.needs_eyes].state_dict())
-    model.eyes.requires_grad_(False)
     codes = [seen(model.eyes, part) for part in (train_on, held_out)]
     dreams = next(iter(model.lessons(train_on, held_out)))
-    kept = _snapshots(model, dreams, seed, name)
+    kept = _snapshots(model, dreams, seed, label)
     for point, weights in kept.items():
         model.load_state_dict(weights)
         model.eval()
@@ -89,29 +80,3 @@ def _snapshots(model, lesson, seed, label):
             model, lesson.loss, lesson.data, lesson.validation, lesson.budget, seed, label, bar=False, after_step=keep
         )
     return kept
-
-
-class NoisyPhysics(ExactPhysics):
-    """Exact physics whose dreams are disturbed at each step: the control, of which it is known what is worse.
-
-    noise: its spread, in units of `change` (S,), how much a step changes each of the state's numbers. Told the true
-    state, as `planning_references.ToldTheState` is: what it loses, the noise has lost.
-    """
-
-    sees_the_truth = True
-
-    def __init__(self, noise, change):
-        super().__init__()
-        self.spread = noise * torch.as_tensor(change, dtype=torch.float64)
-
-    def step(self, belief, action):
-        return self.imagine(belief, action[:, None])[:, 0].float()
-
-    def imagine(self, belief, actions, samples=None):
-        refuse_samples(self, samples)
-        chance, state, states = torch.Generator().manual_seed(0), belief.double(), []
-        for action in actions.unbind(1):
-            dice = torch.randn(state.shape, generator=chance, dtype=torch.float64)
-            state = self.world.simulate(state, action[:, None])[:, 0] + self.spread * dice
-            states.append(state)
-        return torch.stack(states, 1)

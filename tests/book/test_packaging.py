@@ -56,7 +56,7 @@ def test_environment_yml_and_pyproject_agree():
     environment = yaml.safe_load(text("environment.yml"))
     (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
     assert pip == ["-c constraints.txt", "-e .[book,test]"], "what pip installs is pyproject.toml's lists, pinned"
-    assert set(LISTS) == {"", "book", "test", "study"}
+    assert set(LISTS) == {"", "book", "test", "study", "cluster"}
     listed = {canonicalize_name(requirement.name): requirement for requirement in REQUIREMENTS}
     for entry in environment["dependencies"]:
         if isinstance(entry, dict) or entry == "pip":

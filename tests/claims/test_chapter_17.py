@@ -9,6 +9,8 @@ import pytest
 import latent_dynamics as ld
 from latent_dynamics import ladder, recorded
 from latent_dynamics.judging import judging_set, measuring_study, predicting, studied
+from latent_dynamics.models import PositionVelocity
+from latent_dynamics.models.training import seeded
 from latent_dynamics.workshop import training
 
 pytestmark = pytest.mark.claims
@@ -30,7 +32,7 @@ def test_three_hundred_models_each_by_every_metric_and_three_ways_to_act(models)
     for row in models:
         assert not [name for name in [*predicting.METRICS, *predicting.WAYS] if name not in row], row["setting"]
         assert not [n for n, value in row.items() if value != value and n != "kl"], "only a KL may not apply"
-    assert {row["rung"] for row in models if row["kl"] == row["kl"]} == {"RSSM"}
+    assert {row["rung"] for row in models if row["kl"] == row["kl"]} == {"rssm"}
 
 
 @pytest.mark.recorded
@@ -50,8 +52,10 @@ def test_a_row_is_measured_again_and_found_again():
     name = "position_velocity, few episodes"
     record = ladder.of_kind("study")[name][0]
     splits = ladder._studied_splits("mixed", 0)
-    eyes = {"balance": ld.artifacts.load_balance_eyes(shipped=True)}
-    point, model, terms = next(studied.studied(name, 0, splits, eyes))
+    with seeded(0):
+        model = PositionVelocity()
+    model.eyes.load_state_dict(ld.artifacts.load_balance_eyes(shipped=True).state_dict())
+    point, model, terms = next(studied.studied(model, splits, 0, studied.SETTINGS[name][3], name))
     row = measuring_study.measured(
         model, terms, ladder._study_windows(), judging_set.collected("validation"), splits, 0
     )
@@ -103,7 +107,7 @@ def test_a_model_can_drift_little_and_be_worth_nothing(models):
 def test_a_clone_does_not_notice_what_a_model_dreams(models):
     group, clone = predicting.trainings(models), predicting.column(models, "clone")
     rungs = np.array([row["rung"] for row in models])
-    filters = np.isin(rungs, ["PositionVelocity", "Recurrent", "RSSM"])  # whose belief is trained too
+    filters = np.isin(rungs, ["position_velocity", "recurrent", "rssm"])  # whose belief is trained too
     same = [np.ptp(clone[group == one]) == 0 for one in np.unique(group[~filters])]
     assert np.mean(same) > 0.8, "but for eyes that fill in what they cannot see by a dream"
     moves = [np.ptp(predicting.column(models, "plan")[group == one]) > 0 for one in np.unique(group[~filters])]

@@ -6,8 +6,10 @@ import torch
 
 from latent_dynamics import artifacts, drift, judging_set, references
 from latent_dynamics.judging import ladder, measuring_study, studied
+from latent_dynamics.judging.noisy_physics import NoisyPhysics
 from latent_dynamics.judging.planning_references import ToldTheState
 from latent_dynamics.judging.references import ExactPhysics
+from latent_dynamics.models import PositionVelocity
 from latent_dynamics.models.world_model import WorldModel
 
 
@@ -43,12 +45,13 @@ def test_windows_are_of_validation_episodes_and_as_long_as_the_study_looks(cuts)
 
 
 def test_a_model_is_seen_at_every_point_of_one_training():
-    name = "position_velocity, few episodes"
+    name = "a short training"
     splits = ladder._studied_splits("mixed", 0)
-    eyes = {"balance": artifacts.load_balance_eyes(shipped=True)}
+    model = PositionVelocity()
+    model.eyes.load_state_dict(artifacts.load_balance_eyes(shipped=True).state_dict())
     seen = [
         (point, {k: v.clone() for k, v in model.state_dict().items()}, terms["loss"])
-        for point, model, terms in studied.studied(name, 0, splits, eyes)
+        for point, model, terms in studied.studied(model, splits, 0, 1 / 8, name)
     ]
     assert [point for point, *_ in seen] == list(studied.POINTS)
     losses = [loss for *_, loss in seen]
@@ -64,15 +67,15 @@ def test_disturbed_physics_is_exact_without_noise_and_worse_with_more(cuts):
     start = cut.states[:, 0]
     exact = ExactPhysics().imagine(start, cut.actions)
     off = [
-        (studied.NoisyPhysics(noise, change).imagine(start, cut.actions) - exact).abs().mean() for noise in (0, 0.1, 1)
+        (NoisyPhysics(noise, change).imagine(start, cut.actions) - exact).abs().mean() for noise in (0, 0.1, 1)
     ]
     assert off[0] == 0 < off[1] < off[2]
-    again = studied.NoisyPhysics(1, change).imagine(start, cut.actions)
+    again = NoisyPhysics(1, change).imagine(start, cut.actions)
     assert (again - exact).abs().mean() == off[2], "the same noise each time"
 
 
 def test_who_knows_the_state_knows_the_end_and_who_knows_nothing_does_not(judges):
-    truth = measuring_study.ends(studied.NoisyPhysics(0, [0.0] * 4), torch.from_numpy(judges.states), judges)
+    truth = measuring_study.ends(NoisyPhysics(0, [0.0] * 4), torch.from_numpy(judges.states), judges)
     assert truth["ends_auc"] == 1 and truth["ends_score"] < 1e-4 and truth["ends_ratio"] < 0.01
     share = judges.terminated.mean()
     logit = float(np.log(1 / share - 1))

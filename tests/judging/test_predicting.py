@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from latent_dynamics.judging import predicting, studied
+from latent_dynamics.judging import predicting
 from latent_dynamics.judging.measuring_study import spearman
 
 
@@ -90,11 +90,11 @@ def test_reliability_compares_the_halves_of_each_models_games():
 
 
 def test_the_table_survives_being_written(tmp_path):
-    settings = {"one": (studied.MultiStep, {}, "mixed", 1)}
+    settings = {"one": ("multi_step", {}, "mixed", 1)}
     columns = {"point": [0.02, 1.0], "plan": [12.5, 30.0], "kl": [math.nan, 1.0], "intervened_1": [math.inf, 2.0]}
     figures = {"one": {0: columns}}
     rows = predicting.rows(figures, settings)
-    assert rows[0]["rung"] == "MultiStep" and rows[0]["point"] == 0.02
+    assert rows[0]["rung"] == "multi_step" and rows[0]["point"] == 0.02
     path = predicting.write_csv(rows, tmp_path / "new" / "table.csv")
     read, last = csv.DictReader(path.open(encoding="utf8"))
     assert (read["setting"], read["plan"], read["kl"], read["intervened_1"]) == ("one", "12.5", "", "inf")
