@@ -23,6 +23,7 @@ from ..keeping.artifacts import (
     load_episodes,
     load_model,
     model_key,
+    seed_key,
     usual_data,
     world_key,
 )
@@ -308,13 +309,6 @@ def _study_physics(seed):
     }
 
 
-def _rests_study():
-    """What the study's figures rest on: their source, the windows that judge, data and eyes."""
-    keys = {data: model_key("autoencoder_mlp", data=data)["data"] for data in ("mixed", "random")}
-    eyes = [model_key(name)["eyes"] for name in ("autoencoder_mlp", "position_velocity")]
-    return _calm(measuring_study, split="validation")() | {"data": keys, "eyes": eyes}
-
-
 def _studied_splits(data, seed):
     return [load_episodes(data, split, seed)[:count] for split, count in studied.EPISODES.items()]
 
@@ -410,9 +404,12 @@ KINDS = {  # references first, they show soonest what is wrong
         library="stable_baselines3",
     ),
     "study": Kind(
-        3, {name: partial(_study, name) for name in studied.SETTINGS}, _rests_study, _learns
+        3, {name: partial(_study, name) for name in studied.SETTINGS}, _calm(measuring_study, split="validation"),
+        _learns,
     ),
-    "study_control": Kind(1, {"exact physics": _study_physics}, _rests_study, _learns),
+    "study_control": Kind(
+        1, {"exact physics": _study_physics}, _calm(measuring_study, split="validation"), _learns
+    ),
 }  # fmt: skip
 SEEDS = {name: kind.seeds for name, kind in KINDS.items()}
 
@@ -445,10 +442,10 @@ def fingerprint(kind, name, seed):
         (rung,), settings = asked(kind, name, seed)
         return rests_on | {"model": model_key(rung, **settings)}
     if kind == "study":
-        rung, settings, *rest = studied.SETTINGS[name]
-        return rests_on | {"model": [rung, settings, *rest], "taught by": source_of(studied, KNOWN[rung])}
+        rung, _, data, _ = made = studied.SETTINGS[name]
+        return rests_on | {"model": made, "taught by": source_of(studied, KNOWN[rung]), "seed": seed_key(data, seed)}
     if kind == "study_control":
-        return rests_on | {"model": source_of(noisy_physics)}
+        return rests_on | {"model": source_of(noisy_physics), "seed": seed_key("mixed", seed)}
     if kind == "known_of_gusts" or KINDS[kind].shipped or KINDS[kind].measure is _learns:
         return rests_on | {"model": name}
     last = model_key("position_velocity", default_seed(), data_seed=default_seed())

@@ -351,6 +351,12 @@ def model_key(name, seed=None, data=None, encoder_seed=None, data_seed=None, **s
     return _untrained(name, seed, data, encoder_seed, data_seed, settings)[1]
 
 
+def seed_key(data, seed):
+    """Return what a data set of a seed and both kinds of eyes of that seed depend on: a JSON-able list."""
+    eyes = _autoencoder_key(AutoencoderSettings(), seed, seed), _balance_key("mixed", seed, seed)
+    return [_episodes_key(data, seed), *(key for _, key in eyes)]
+
+
 def ship(name, seed):
     """Write a rung's weights and its eyes to what travels with the package, unless it has them; returns their files.
 
