@@ -79,18 +79,22 @@ def agreement(metric, returns):
     return spearman(metric[both], returns[both])
 
 
-def interval(metric, returns, group, draws=300, level=0.95):
-    """Return the correlation and its bootstrap interval over trainings, group (M,): (rho, low, high)."""
+def over_trainings(figure, group, draws=300, level=0.95):
+    """Return a figure(rows) and its bootstrap interval over trainings, group (M,): (value, low, high)."""
     rng, names = np.random.default_rng(0), np.unique(group)
     members = [np.flatnonzero(group == name) for name in names]
     drawn = []
     for _ in range(draws):
         some = rng.integers(len(names), size=len(names))
-        taken = np.concatenate([members[n] for n in some])
-        drawn.append(agreement(metric[taken], returns[taken]))
+        drawn.append(figure(np.concatenate([members[n] for n in some])))
     tail = (1 - level) / 2
     ends = np.nanquantile(drawn, [tail, 1 - tail])
-    return agreement(metric, returns), *ends
+    return figure(slice(None)), *ends
+
+
+def interval(metric, returns, group):
+    """Return the correlation of a metric with returns, and its interval over trainings: (rho, low, high)."""
+    return over_trainings(lambda rows: agreement(metric[rows], returns[rows]), group)
 
 
 def apart(one, other, returns, group):
@@ -99,10 +103,7 @@ def apart(one, other, returns, group):
     def gap(rows):
         return agreement(one[rows], returns[rows]) - agreement(other[rows], returns[rows])
 
-    rng, names = np.random.default_rng(0), np.unique(group)
-    members = [np.flatnonzero(group == name) for name in names]
-    drawn = [gap(np.concatenate([members[n] for n in rng.integers(len(names), size=len(names))])) for _ in range(300)]
-    return gap(slice(None)), *np.nanquantile(drawn, [0.025, 0.975])
+    return over_trainings(gap, group)
 
 
 def within(metric, returns, group):
