@@ -40,8 +40,8 @@ function columnsOf(model) {
   const all = model.get("columns");
   for (const [i, [name, words, sign]] of all.entries()) {
     const raw = model.get("values")[name];
-    const even = i >= all.length - model.get("ways");
-    columns[name] = { name, words, sign, even, raw, good: raw.map((value) => (value === null ? NaN : sign * value)) };
+    const linear = i >= all.length - model.get("ways");
+    columns[name] = { name, words, sign, linear, raw, good: raw.map((value) => (value === null ? NaN : sign * value)) };
   }
   return columns;
 }
@@ -51,14 +51,14 @@ function composition(columns, picks) {
   const parts = picks.filter(Boolean).map((name) => ranked(columns[name].good.map((value) => (Number.isNaN(value) ? -Infinity : value))));
   if (!parts.length) return null;
   const good = parts[0].map((_, row) => parts.reduce((sum, part) => sum + part[row], 0) / parts.length);
-  return { name: COMPOSED, words: "your metric, mean rank", sign: 1, even: true, raw: good, good };
+  return { name: COMPOSED, words: "your metric, mean rank", sign: 1, linear: true, raw: good, good };
 }
 
 /** A scale for a column: { at(value) from 0 to 1, better upwards, or null at a loss; ticks: [[value, words], ...] }. */
-function scaleOf({ raw, sign, even }) {
+function scaleOf({ raw, sign, linear }) {
   const known = raw.filter((value) => value !== null && value < LOST);
   const [low, high] = [Math.min(...known), Math.max(...known)];
-  const log = !even && low > 0 && high > 8 * low;
+  const log = !linear && low > 0 && high > 8 * low;
   const [from, to] = log ? [Math.log10(low), Math.log10(high)] : [low, high];
   const at = (value) => {
     if (value === null || value >= LOST) return null;
