@@ -11,7 +11,11 @@ from .world.registration import announce
 _WHERE = {
     "CARTPOLE": "world.worlds",
     "World": "world.worlds",
+    "View": "world.preprocessing",
     "preprocess": "world.preprocessing",
+    "Episodes": "data.episodes",
+    "collect": "data.collection",
+    "train_on": "models.teaching",
     "load_episodes": "keeping.artifacts",
     "load_model": "keeping.artifacts",
     "model_names": "keeping.artifacts",

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..models.stepwise import stepwise
-from ..models.training import Budget, one_thread, seeded, train
+from ..models.training import Budget, evaluating, one_thread, seeded, train
 from ..world.preprocessing import from_bytes
 from ..world.worlds import CARTPOLE
 
@@ -106,9 +106,10 @@ def _seen(states, world):
 def beliefs_of(model, episodes):
     """Filter whole episodes: the model's belief after each frame, (F, D)."""
     beliefs = []
-    for frame, first, length in zip(episodes.first_frames, episodes.first_steps, episodes.lengths, strict=True):
-        frames = torch.from_numpy(from_bytes(episodes.frames[frame : frame + length + 1]))
-        beliefs.append(model.filter(frames[None], torch.from_numpy(episodes.actions[first : first + length])[None])[0])
+    with evaluating(model):
+        for episode in episodes:
+            frames, actions = torch.from_numpy(from_bytes(episode.frames)), torch.from_numpy(episode.actions)
+            beliefs.append(model.filter(frames[None], actions[None])[0])
     return torch.cat(beliefs)
 
 
@@ -138,7 +139,8 @@ def belief_returns(model, act, episodes=100, seed=10_000, limit=None, world=CART
         pushed[up] = torch.as_tensor(act(beliefs[up]))
         return pushed[up]
 
-    return _play(player, episodes, seed, limit, world)
+    with evaluating(model):
+        return _play(player, episodes, seed, limit, world)
 
 
 def mean_interval(values, level=0.95, draws=2000, seed=0):

@@ -85,8 +85,7 @@ def _game(player, limit, rng, coins, world):
 
 def joined(games, seed, world=CARTPOLE):
     """Return Episodes of played games; `seed` decides their split: a fifth, "test", was counted and teaches nothing."""
-    fields = {name: np.concatenate([game[name] for game in games]) for name in games[0]}
-    return Episodes(**fields, lengths=np.array([len(game["actions"]) for game in games]), seed=seed, world=world)
+    return Episodes.from_episodes(games, seed, world)
 
 
 def taught(episodes, seed):

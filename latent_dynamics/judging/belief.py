@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from ..data.episodes import Episodes
-from ..models.training import seeded
+from ..models.training import evaluating, seeded
 from ..world.cartpole import THETA_LIMIT, X_LIMIT, random_actions
+from ..world.devices import at_home, made_on
 from ..world.preprocessing import from_bytes
 from ..world.reader import degrees, read
 from ..world.worlds import CARTPOLE, World
@@ -77,23 +78,26 @@ def held(theta, limit=LIMIT):
 
 
 @torch.no_grad()
+@made_on("cpu")
 def fan(model, futures, samples=64, batch=32, reader=read, seed=0):
     """Draw `samples` futures of each window from a stochastic model, and read them: (B, samples, N) degrees.
 
     Held where they fall, as the true ones are; NaN where no pole can be read. A model without chance has one future,
     drawn again and again.
     """
-    generator, found = torch.Generator().manual_seed(seed), []
-    with seeded(seed), drift.evaluating(model):
+    generator, found = drift.generator_of(model, seed), []
+    with seeded(seed), evaluating(model), at_home(model) as bring:
         for rows in np.array_split(np.arange(len(futures)), -(-len(futures) // batch)):
             part = futures[rows]
             told = getattr(model, "sees_the_truth", False)
-            belief = part.start if told else model.observe(part.frames, part.actions_before)
+            actions = bring(part.actions)
+            belief = part.start if told else model.observe(bring(part.frames), bring(part.actions_before))
             if getattr(model, "stochastic", False):
-                states = model.imagine(belief, part.actions, samples=samples, generator=generator)
+                states = model.imagine(belief, actions, samples=samples, generator=generator)
             else:
-                states = model.imagine(belief, part.actions)[:, None]
-            seen = reader(model.decode(states))
+                states = model.imagine(belief, actions)[:, None]
+            with made_on("cpu"):
+                seen = reader(drift.drawn(model, states))
             theta = torch.where(seen.valid, degrees(seen.theta).double(), torch.nan)
             found.append(held(theta).expand(-1, samples, -1))
     return torch.cat(found)

@@ -9,17 +9,19 @@ to predict: late steps are scored on what stayed slow (`informative_censoring` s
 compared with another curve on the same windows, and not with its own beginning.
 """
 
-from contextlib import contextmanager
+import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from ..models.training import seeded
+from ..models.training import evaluating, seeded
 from ..world.cartpole import random_actions
-from ..world.preprocessing import from_bytes
-from ..world.reader import degrees, read
+from ..world.devices import at_home, made_on
+from ..world.preprocessing import DEFAULT, View, from_bytes
+from ..world.reader import degrees, limits, read
 from ..world.worlds import CARTPOLE, World
 from . import rollout, statistics
 
@@ -36,6 +38,7 @@ class Windows:
     episode: np.ndarray  # (B,) from which episode; windows of one are not independent
     protocol: str  # "replayed" or "intervened"
     world: World = CARTPOLE  # where they were played
+    view: View = DEFAULT  # what the frames show of the screen
 
     @property
     def frames(self):
@@ -58,7 +61,9 @@ class Windows:
         return len(self.episode)
 
     def __getitem__(self, rows):
-        whole = ("protocol", "world")
+        """Some of the windows; of one, whose number is given, the batch axis stays."""
+        rows = [int(rows)] if np.ndim(rows) == 0 and not isinstance(rows, slice) else rows
+        whole = ("protocol", "world", "view")
         return replace(self, **{name: value[rows] for name, value in vars(self).items() if name not in whole})
 
 
@@ -74,28 +79,57 @@ def _check(context, horizon):
         raise ValueError(f"{context} context steps and a horizon of {horizon}; they must be at least 0 and 1")
 
 
+@made_on("cpu")
 def replayed_windows(episodes, context=10, horizon=50, stride=10):
-    """Cut windows that follow the recorded actions. A window that outlives its episode is censored there."""
+    """Cut windows that follow the recorded actions. A window that outlives its episode is censored there.
+
+    Where nobody knows the true states, what is read off the real frames takes their place, and a warning says so.
+    """
     _check(context, horizon)
     frame, first_step, episode = _starts(episodes, context, stride)
     left = episodes.lengths[episode] - (first_step - episodes.first_steps[episode])  # steps from the window's start
     at = np.minimum(np.arange(context + horizon + 1), left[:, None])  # (B, K + N + 1): stay on the last frame
     at_action = np.minimum(np.arange(context + horizon), left[:, None] - 1)
-    states = torch.from_numpy(episodes.states[(frame[:, None] + at)[:, context:]])
+    true = torch.from_numpy(episodes.states) if episodes.know_the_truth else _read_off(episodes)  # (F, S)
+    states = true[torch.from_numpy((frame[:, None] + at)[:, context:])]
     within = torch.from_numpy(np.arange(context + 1, context + horizon + 1) <= left[:, None])
     actions = torch.from_numpy(episodes.actions[first_step[:, None] + at_action])
-    seen = _can_be_read(episodes.frames)[frame[:, None] + at][:, context + 1 :]
+    seen = _can_be_read(episodes.frames, episodes.view)[frame[:, None] + at][:, context + 1 :]
     return Windows(
         pixels=torch.from_numpy(episodes.frames[frame[:, None] + at]),
         actions_before=actions[:, :context], actions=actions[:, context:], states=states,
         alive=_so_far(within & ~episodes.world.fallen(states[:, 1:]) & seen), episode=episode, protocol="replayed",
-        world=episodes.world,
+        world=episodes.world, view=episodes.view,
     )  # fmt: skip
 
 
+def _read_off(episodes):
+    """Return what the reader finds in the frames of episodes whose states nobody knows: (F, S), NaN for the rest."""
+    off, cut = (limits(episodes.view)["error"][1], limits(episodes.view)["error"][0])
+    warnings.warn(
+        "These episodes carry no true states: errors are those against what is read off the real frames (itself off by "
+        f"{degrees(off):.2g} degrees and {100 * cut:.2g} cm), and only replayed windows can be cut.",
+        stacklevel=3,
+    )
+    parts = [_look(episodes.frames[i : i + 2048], episodes.view) for i in range(0, len(episodes.frames), 2048)]
+    x, theta = (torch.cat([getattr(part, name) for part in parts]) for name in ("x", "theta"))
+    known = episodes.world.state(x=x, theta=theta)
+    seen = episodes.world.state(x=torch.ones(1), theta=torch.ones(1)).bool()  # which entries a frame shows
+    return torch.where(seen, known, torch.nan)
+
+
+@made_on("cpu")
 def intervened_windows(episodes, context=10, horizon=20, stride=10, seed=0):
-    """Cut windows whose context is recorded, and whose future is driven by actions that ignore the state."""
+    """Cut windows whose context is recorded, and whose future is driven by actions that ignore the state.
+
+    Raises ValueError for episodes whose true states nobody knows: the simulator is put back into them.
+    """
     _check(context, horizon)
+    if not episodes.know_the_truth:
+        raise ValueError(
+            "these episodes carry no true states, into which the simulator could be put back: "
+            "give them (`states`), or judge by replayed windows"
+        )
     frame, first_step, episode = _starts(episodes, context, stride)
     world, rng, chance = episodes.world, np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     actions = torch.from_numpy(random_actions((len(frame), horizon), rng, world.actions))
@@ -104,14 +138,14 @@ def intervened_windows(episodes, context=10, horizon=20, stride=10, seed=0):
     up = _so_far(~world.fallen(states[:, 1:]))
     last_up = up.sum(1)  # index, in `states`, of the last state before the fall
     shown = torch.minimum(torch.arange(1, horizon + 1), last_up[:, None])  # (B, N)
-    drawn = world.draw(torch.gather(states, 1, shown[..., None].expand(-1, -1, world.size)).numpy())
+    drawn = world.draw(torch.gather(states, 1, shown[..., None].expand(-1, -1, world.size)).numpy(), episodes.view)
     before = frame[:, None] + np.arange(context + 1)
     frames = np.concatenate([episodes.frames[before], drawn], 1)
     return Windows(
         pixels=torch.from_numpy(frames),
         actions_before=torch.from_numpy(episodes.actions[first_step[:, None] + np.arange(context)]),
-        actions=actions, states=states, alive=_so_far(up & _can_be_read(drawn)), episode=episode, protocol="intervened",
-        world=world,
+        actions=actions, states=states, alive=_so_far(up & _can_be_read(drawn, episodes.view)), episode=episode,
+        protocol="intervened", world=world, view=episodes.view,
     )  # fmt: skip
 
 
@@ -120,11 +154,15 @@ def _so_far(good):
     return good.cumprod(1).bool()
 
 
-def _can_be_read(pixels, batch=2048):
-    """Say of real frames (..., H, W) uint8 whether the picture shows enough of cart and pole: (...) bool."""
-    flat = pixels.reshape(-1, *pixels.shape[-2:])
-    seen = [read(from_bytes(flat[i : i + batch])).valid for i in range(0, len(flat), batch)]
-    return torch.cat(seen).reshape(pixels.shape[:-2])
+def _can_be_read(pixels, view=DEFAULT, batch=2048):
+    """Say of real frames (..., *view.shape) uint8 whether the picture shows enough of cart and pole: (...) bool."""
+    flat = pixels.reshape(-1, *view.shape)
+    seen = [_look(flat[i : i + batch], view).valid for i in range(0, len(flat), batch)]
+    return torch.cat(seen).reshape(pixels.shape[: pixels.ndim - len(view.shape)])
+
+
+def _look(pixels, view):
+    return read(from_bytes(pixels), view=view)
 
 
 def informative_censoring(windows):
@@ -221,24 +259,27 @@ def kaplan_meier_median(when, failed):
 
 
 @torch.no_grad()
+@made_on("cpu")
 def judge(model, windows, mode="free", batch=128, pixels=False, reader=read, seed=0):
     """Run a model over windows and read its frames: "free" rollout or "teacher_forced". Returns Judgement.
 
     A stochastic model is judged by its mean path; `fan` reads its samples. pixels: whether `pixel_error` is measured
     too, which takes about as long as the reading; reader: `reader.read`, or `closest_picture.read` for other eyes;
-    seed: of whatever a model draws at random.
+    seed: of whatever a model draws at random. The model may be on any device and in any precision and mode; each part
+    of it is left in the mode that it was in.
     """
     run = {"free": rollout.free, "teacher_forced": rollout.teacher_forced}
     if mode not in run:
         raise ValueError(f"no mode called {mode!r}; there are {', '.join(run)}")
     _check_judged(model, windows)
+    look = _reader_of(windows, reader)
     x, theta, pixel_error = (torch.full(windows.alive.shape, torch.nan) for _ in range(3))
     with seeded(seed), evaluating(model):
         for rows in _batches(len(windows), batch):
             part = windows[rows]
             states = run[mode](model, part.frames, part.all_actions, part.context)  # (batch, N, D)
-            frames = model.decode(states[part.alive])  # what comes after the truth's fall is not scored
-            seen = reader(frames)
+            frames = drawn(model, states[part.alive])  # what comes after the truth's fall is not scored
+            seen = look(frames)
             x[rows] = _where(part.alive, torch.where(seen.valid, seen.x, torch.nan))
             theta[rows] = _where(part.alive, torch.where(seen.valid, degrees(seen.theta), torch.nan))
             if pixels:
@@ -247,6 +288,7 @@ def judge(model, windows, mode="free", batch=128, pixels=False, reader=read, see
 
 
 @torch.no_grad()
+@made_on("cpu")
 def fan(model, windows, samples, batch=32, reader=read, seed=0):
     """Draw `samples` futures of each window from a stochastic model, and read them: x metres, theta degrees.
 
@@ -254,16 +296,33 @@ def fan(model, windows, samples, batch=32, reader=read, seed=0):
     """
     _check_judged(model, windows)
     x, theta = (torch.full((len(windows), windows.horizon, samples), torch.nan) for _ in range(2))
-    generator = torch.Generator().manual_seed(seed)
+    generator, look = generator_of(model, seed), _reader_of(windows, reader)
     with seeded(seed), evaluating(model):
         for rows in _batches(len(windows), batch):
             part = windows[rows]
             states = rollout.free(model, part.frames, part.all_actions, part.context, samples, generator)
-            seen = reader(model.decode(states.transpose(1, 2)[part.alive]))  # (B, S, N, D) -> (M, S)
+            seen = look(drawn(model, states.transpose(1, 2)[part.alive]))  # (B, S, N, D) -> (M, S)
             alive = part.alive[..., None].expand(-1, -1, samples)
             x[rows] = _where(alive, torch.where(seen.valid, seen.x, torch.nan))
             theta[rows] = _where(alive, torch.where(seen.valid, degrees(seen.theta), torch.nan))
     return x.transpose(1, 2).numpy(), theta.transpose(1, 2).numpy()
+
+
+def drawn(model, states):
+    """Draw states (..., D) where the model is, and bring the frames back: (..., H, W), in single precision or finer."""
+    with at_home(model):
+        frames = model.decode(states).cpu()
+    return frames.float() if frames.dtype in (torch.float16, torch.bfloat16) else frames
+
+
+def generator_of(model, seed):
+    """Return a random stream on the model's device."""
+    with at_home(model) as bring:
+        return torch.Generator(bring(torch.zeros(())).device).manual_seed(seed)
+
+
+def _reader_of(windows, reader):
+    return reader if windows.view == DEFAULT else partial(reader, view=windows.view)
 
 
 def _check_judged(model, windows):
@@ -275,18 +334,6 @@ def _check_judged(model, windows):
             f"{type(model).__name__} was fitted to {model.protocol} windows, and these are {windows.protocol}: "
             "fit it to windows of the protocol that it is judged by"
         )
-
-
-@contextmanager
-def evaluating(model):
-    """Put a model into evaluation mode inside the block, and each part back as it was."""
-    was_training = [part for part in model.modules() if part.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for part in was_training:
-            part.training = True
 
 
 def _batches(count, batch):
@@ -307,7 +354,7 @@ def moving_pixel_error(frames, windows, least=0.05):
     """
     future = windows.frames[:, windows.context :]  # (B, N + 1, H, W)
     moving = future.amax(1) - future.amin(1) > least  # (B, H, W)
-    moving = moving[:, None].expand(-1, windows.horizon, -1, -1)[windows.alive].flatten(1)
+    moving = moving[:, None].expand(-1, windows.horizon, *moving.shape[1:])[windows.alive].flatten(1)
     error = (frames - future[:, 1:][windows.alive]).flatten(1).square() * moving
     return (error.sum(1) / moving.sum(1).clamp(min=1)).sqrt()
 
@@ -326,11 +373,14 @@ def score(x, theta, windows, pixel_error=None):
 
 
 def protocols(episodes, context=10, horizon=50, stride=10, seed=0):
-    """Cut the windows of both protocols: {"replayed": Windows of up to `horizon` steps, "intervened": of up to 20}."""
-    return {
-        "replayed": replayed_windows(episodes, context, horizon, stride),
-        "intervened": intervened_windows(episodes, context, min(horizon, 20), stride, seed),
-    }
+    """Cut the windows of both protocols: {"replayed": Windows of up to `horizon` steps, "intervened": of up to 20}.
+
+    Of episodes whose true states nobody knows, only the first.
+    """
+    replayed = {"replayed": replayed_windows(episodes, context, horizon, stride)}
+    if not episodes.know_the_truth:
+        return replayed
+    return replayed | {"intervened": intervened_windows(episodes, context, min(horizon, 20), stride, seed)}
 
 
 def evaluate(model, windows, teacher_forced=True, reader=read, pixels=True):

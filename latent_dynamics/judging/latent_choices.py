@@ -4,9 +4,9 @@ import torch
 
 from ..models.eyes import seen
 from ..models.latent_world import code_windows
-from ..models.training import seeded
+from ..models.training import evaluating, seeded
 from . import measuring_belief
-from .drift import evaluating, plain
+from .drift import plain
 from .latent_use import READ
 from .latent_use import latent_use as as_gaussian
 

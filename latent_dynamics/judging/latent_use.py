@@ -9,8 +9,8 @@ from ..models.elbo import unroll
 from ..models.eyes import seen
 from ..models.latent_world import code_windows
 from ..models.sequential import average
-from ..models.training import seeded
-from .drift import evaluating, plain
+from ..models.training import evaluating, seeded
+from .drift import plain
 from .probes import linear_probe, r_squared
 
 READ = 35  # steps of the windows on which it is measured

@@ -5,10 +5,10 @@ import torch
 from ..models.eyes import seen
 from ..models.latent_world import code_windows
 from ..models.sequential import SequentialLatent
-from ..models.training import average, seeded
+from ..models.training import average, evaluating, seeded
 from ..world.gusty import GUST_STEPS
 from . import belief
-from .drift import evaluating, plain
+from .drift import plain
 from .latent_use import READ, latent_use
 from .measuring import cost
 

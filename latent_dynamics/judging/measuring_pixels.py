@@ -9,9 +9,9 @@ from torch import nn
 
 from ..models.eyes import seen
 from ..models.latent_world import code_windows
-from ..models.training import Budget, seeded, train
+from ..models.training import Budget, evaluating, seeded, train
 from ..world.reader import read
-from .drift import evaluating, plain
+from .drift import plain
 from .latent_use import latent_use
 
 STEPS = (1, 5, 10)  # of a dream, that are looked at

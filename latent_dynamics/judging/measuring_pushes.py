@@ -9,10 +9,10 @@ import torch
 from ..models.eyes import seen
 from ..models.latent_world import code_windows
 from ..models.sequential import CHUNK
-from ..models.training import average, seeded
+from ..models.training import average, evaluating, seeded
 from ..world.cartpole import X_LIMIT
 from ..world.reader import degrees, read
-from .drift import evaluating, plain
+from .drift import plain
 
 CONTEXT, STRIDE, AHEAD = 10, 20, 5  # steps seen before; between two windows; for which a push is held
 SEEN = (1, CONTEXT + 1)  # frames

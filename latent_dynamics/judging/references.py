@@ -3,12 +3,14 @@
 All answer to the same interface as the learned models, so the same judge reads them in the same way.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
 
 from ..models.world_model import WorldModel, check_actions, check_frames, refuse_samples
-from ..world.preprocessing import from_bytes
+from ..world.preprocessing import DEFAULT, from_bytes
 from ..world.reader import errors, limits, measure, read, rounded_error, rounded_reading
 from ..world.worlds import CARTPOLE
 
@@ -17,16 +19,16 @@ X_DOT_PRIOR, THETA_DOT_PRIOR = 1.0, 1.5  # metres a second, radians a second
 
 
 class _TrueUnits(WorldModel):
-    """States are the world's own, D = S numbers, and are drawn by the renderer itself."""
+    """States are the world's own, D = S numbers, and are drawn by the renderer itself, as a view sees them."""
 
-    def __init__(self, world=CARTPOLE):
+    def __init__(self, world=CARTPOLE, view=DEFAULT):
         super().__init__()
-        self.world, self.state_size = world, world.size
+        self.world, self.state_size, self.view, self.frame_shape = world, world.size, view, view.shape
 
     def decode(self, states):
         flat = states.detach().numpy()[..., : self.world.size].reshape(-1, self.world.size)
         once, which = np.unique(flat, axis=0, return_inverse=True)  # what stands still need be drawn only once
-        frames = from_bytes(self.world.draw(once, workers=1))[which.reshape(-1)]
+        frames = from_bytes(self.world.draw(once, self.view, workers=1))[which.reshape(-1)]
         return torch.from_numpy(frames.reshape(*states.shape[:-1], *frames.shape[1:]))
 
     def outcome(self, states):
@@ -41,19 +43,19 @@ class ExactPhysics(_TrueUnits):
     Gauss-Newton, three rounds. It is a reference and not a bound: `ParticlePhysics` beats it.
     """
 
-    def __init__(self, frames_used=None, world=CARTPOLE):
-        super().__init__(world)
+    def __init__(self, frames_used=None, world=CARTPOLE, view=DEFAULT):
+        super().__init__(world, view)
         self.frames_used = frames_used  # how many of the last frames the fit may use; all by default
 
     def observe(self, frames, actions):
         check_frames(frames, self.frame_shape)
         check_actions(actions, frames.shape[0], frames.shape[1] - 1)
         keep = min(self.frames_used or frames.shape[1], frames.shape[1])
-        return self.explain(read(frames[:, -keep:]), actions[:, actions.shape[1] - keep + 1 :])
+        return self.explain(read(frames[:, -keep:], view=self.view), actions[:, actions.shape[1] - keep + 1 :])
 
     def explain(self, seen, actions):
         """Return the last state (B, S), from readings (B, K + 1) and the actions (B, K) in between."""
-        return fit_state(seen.x, seen.theta, actions, errors(seen), world=self.world)
+        return fit_state(seen.x, seen.theta, actions, errors(seen, self.view), world=self.world)
 
     def filter(self, frames, actions):
         counts = range(1, frames.shape[1] + 1)
@@ -115,15 +117,16 @@ class ParticlePhysics(ExactPhysics):
     wide to narrow, `rounds` times (population Monte Carlo: Cappe et al. 2004).
     """
 
-    def __init__(self, frames_used=None, particles=500, rounds=5, world=CARTPOLE):
-        super().__init__(frames_used, world)
+    def __init__(self, frames_used=None, particles=500, rounds=5, world=CARTPOLE, view=DEFAULT):
+        super().__init__(frames_used, world, view)
         self.particles, self.rounds = particles, rounds
 
     def explain(self, seen, actions):
-        error = errors(seen)
+        error = errors(seen, self.view)
         first, spread = fit_first_state(seen.x, seen.theta, actions, error, world=self.world)
-        rounded = torch.tensor(rounded_error(), dtype=torch.float64).expand_as(error)
-        least = torch.where(error == torch.tensor(limits()["error"], dtype=torch.float64), rounded, error)
+        rounded = torch.tensor(rounded_error(self.view), dtype=torch.float64).expand_as(error)
+        whole = error == torch.tensor(limits(self.view)["error"], dtype=torch.float64)
+        least = torch.where(whole, rounded, error)
         rng = torch.Generator().manual_seed(0)  # the same draws for each window, whatever the batch
         for temperature in torch.linspace(1, 0, self.rounds, dtype=torch.float64):
             dice = torch.randn(self.particles, self.world.size, dtype=torch.float64, generator=rng)
@@ -156,7 +159,9 @@ class ParticlePhysics(ExactPhysics):
 class RepeatLastFrame(WorldModel):
     """Nothing moves. A state is the last frame itself, D = H W pixels."""
 
-    state_size = 3200
+    def __init__(self, view=DEFAULT):
+        super().__init__()
+        self.frame_shape, self.state_size = view.shape, math.prod(view.shape)
 
     def see(self, frames):
         return frames.flatten(1)
@@ -182,7 +187,7 @@ class ConstantUpright(_TrueUnits):
 
     def filter(self, frames, actions):
         check_frames(frames, self.frame_shape)
-        return self.world.state(x=measure(frames).x)
+        return self.world.state(x=measure(frames, self.view).x)
 
     def imagine(self, belief, actions, samples=None):
         refuse_samples(self, samples)
@@ -199,7 +204,7 @@ class ActionsOnly(_TrueUnits):
     """
 
     def __init__(self, windows, ridge=30.0):
-        super().__init__(windows.world)
+        super().__init__(windows.world, windows.view)
         self.protocol, self.context, horizon = windows.protocol, windows.context, windows.horizon
         self.state_size, self.weights = self.world.size + self.context, []
         every = torch.cat([windows.actions_before, windows.actions], 1)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..models.training import evaluating
 from ..world.preprocessing import from_bytes
-from .drift import evaluating
 
 EDGES = (0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1)  # of the predicted chance of an end: ends are rare
 

@@ -8,11 +8,12 @@ At step 1 the two are the same thing, and a test holds them to it.
 import torch
 
 from ..models.world_model import check_actions, check_frames
+from ..world.devices import at_home
 
 
 def check_window(frames, actions, context):
     """Raise a clear error unless frames (B, K + N + 1, H, W) and actions (B, K + N) leave a horizon N >= 1."""
-    check_frames(frames, tuple(frames.shape[2:]) if getattr(frames, "ndim", 0) == 4 else (32, 100))
+    check_frames(frames, tuple(frames.shape[2:]) if getattr(frames, "ndim", 0) in (4, 5) else (32, 100))
     check_actions(actions, frames.shape[0], frames.shape[1] - 1)
     if not 0 <= context < actions.shape[1]:
         raise ValueError(
@@ -25,12 +26,14 @@ def check_window(frames, actions, context):
 def teacher_forced(model, frames, actions, context):
     """Predict each frame after the context from the real ones before it: (B, N, D)."""
     check_window(frames, actions, context)
-    # (B, N, D): after frames K .. K + N - 1
-    beliefs = model.filter(frames[:, :-1], actions[:, :-1])[:, context:]
-    lead = beliefs.shape[:2]
-    one_step = model.imagine(  # (B N, 1, D)
-        beliefs.flatten(0, 1), actions[:, context:].reshape(-1, 1)
-    )
+    with at_home(model) as bring:
+        frames, actions = bring(frames), bring(actions)
+        # (B, N, D): after frames K .. K + N - 1
+        beliefs = model.filter(frames[:, :-1], actions[:, :-1])[:, context:]
+        lead = beliefs.shape[:2]
+        one_step = model.imagine(  # (B N, 1, D)
+            beliefs.flatten(0, 1), actions[:, context:].reshape(-1, 1)
+        )
     return one_step[:, 0].reshape(*lead, -1)
 
 
@@ -41,9 +44,11 @@ def free(model, frames, actions, context, samples=None, generator=None):
     With `samples`, of a stochastic model, as many futures of each window, drawn from `generator`: (B, samples, N, D).
     """
     check_window(frames, actions, context)
-    belief = model.observe(frames[:, : context + 1], actions[:, :context])
-    if samples is None:
-        return model.imagine(belief, actions[:, context:])
-    return model.imagine(
-        belief, actions[:, context:], samples=samples, generator=generator
-    )
+    with at_home(model) as bring:
+        frames, actions = bring(frames), bring(actions)
+        belief = model.observe(frames[:, : context + 1], actions[:, :context])
+        if samples is None:
+            return model.imagine(belief, actions[:, context:])
+        return model.imagine(
+            belief, actions[:, context:], samples=samples, generator=generator
+        )

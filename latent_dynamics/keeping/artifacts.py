@@ -37,9 +37,10 @@ from ..models import (
 from ..models.one_stride import OneStride
 from ..models.rolled import FrameByFrame, ReadingByReading
 from ..models.rssm_from_pixels import RSSMFromPixels
-from ..models.teaching import teach, teach_autoencoder
+from ..models.teaching import PICTURES, teach, teach_autoencoder
 from ..models.training import Budget, seeded
 from ..models.vrnn_of_choices import VRNNOfChoices
+from ..world.devices import made_on
 from ..world.gusty import GUSTY
 from ..world.preprocessing import COLOUR, DEFAULT, RAW, from_bytes
 from ..world.rendering import draw
@@ -104,7 +105,7 @@ class AutoencoderSettings:
     architecture: str = "patches"  # a name in models.autoencoder.ARCHITECTURES
     latent_size: int = 8  # numbers in z
     frames: int | None = None  # train on the first so many frames only; None is all
-    budget: Budget = Budget(epochs=16, batch_size=64, learning_rate=5e-3)
+    budget: Budget = PICTURES
 
 
 COMPARISON = AutoencoderSettings(frames=8_000, budget=Budget(epochs=5, batch_size=64, learning_rate=5e-3))
@@ -325,7 +326,7 @@ def _untrained(name, seed, data, encoder_seed, data_seed, settings):
     seed = default_seed() if seed is None else seed
     usual = _usual(KNOWN[name])
     settings = {what: value for what, value in settings.items() if what not in usual or value != usual[what]}
-    with seeded(seed):
+    with seeded(seed), made_on("cpu"):
         model = KNOWN[name](**settings)
     source = source_of(KNOWN[name], teach, Episodes)
     key = {"settings": settings, "seed": seed, "data": _episodes_key(data, data_seed), "source": source}

@@ -9,20 +9,38 @@ from torch.nn import functional as F
 
 def patches(channels, height, width, width_1=32, width_2=64):
     """Encode by patches: two convolutions whose kernels do not overlap, so a frame costs little."""
+    size = second_patch(height, width)
     return nn.Sequential(
         nn.Conv2d(channels, width_1, 4, 4), nn.GELU(),  # (B, 32, H/4, W/4)
-        nn.Conv2d(width_1, width_2, (4, 5), (4, 5)), nn.GELU(),  # (B, 64, H/16, W/20)
+        nn.Conv2d(width_1, width_2, size, size), nn.GELU(),  # (B, 64, H/16, W/20)
         nn.Flatten(),
-    ), width_2 * (height // 16) * (width // 20)  # fmt: skip
+    ), width_2 * (height // 16) * (width // (4 * size[1]))  # fmt: skip
+
+
+def second_patch(height, width):
+    """Return the size of a patch of patches, 4 x 5 of them where it fits; ValueError for frames that none fits."""
+    across = next((size for size in (5, 4) if width % (4 * size) == 0), None)
+    if height % 16 or across is None:
+        raise ValueError(
+            f"frames of {height} x {width} do not fall into patches: rows must be a multiple of 16, columns of 16 or "
+            '20, as in 32 x 100 and 64 x 64; architecture="dense" takes any'
+        )
+    return 4, across
 
 
 def unpatches(channels, height, width, width_1=32, width_2=64):
     """Mirror `patches`."""
+    size = second_patch(height, width)
     return nn.Sequential(
-        nn.Unflatten(1, (width_2, height // 16, width // 20)),
-        nn.ConvTranspose2d(width_2, width_1, (4, 5), (4, 5)), nn.GELU(),
+        nn.Unflatten(1, (width_2, height // 16, width // (4 * size[1]))),
+        nn.ConvTranspose2d(width_2, width_1, size, size), nn.GELU(),
         nn.ConvTranspose2d(width_1, channels, 4, 4),
     )  # fmt: skip
+
+
+def patched(height, width, width_2=64):
+    """Return how many numbers `unpatches` draws a frame from."""
+    return width_2 * (height // 16) * (width // (4 * second_patch(height, width)[1]))
 
 
 def strided(channels, height, width):
@@ -48,9 +66,9 @@ def undense(channels, height, width):
 
 
 ARCHITECTURES = {
-    "patches": (patches, unpatches, 640),
-    "strided": (strided, unpatches, 640),
-    "dense": (dense, undense, 64),
+    "patches": (patches, unpatches, patched),
+    "strided": (strided, unpatches, patched),
+    "dense": (dense, undense, lambda height, width: 64),
 }
 
 
@@ -69,11 +87,11 @@ class Autoencoder(nn.Module):
             raise ValueError(f"a latent of {latent_size} numbers; it needs at least 1")
         self.shape, self.latent_size, self.size = tuple(shape), latent_size, latent_size
         self.channels, (height, width) = (shape[2] if len(shape) == 3 else 1), shape[:2]
-        encode, decode, decoder_width = ARCHITECTURES[architecture]
+        encode, decode, drawn_from = ARCHITECTURES[architecture]
         self.trunk, features = encode(self.channels, height, width)
         self.to_latent = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), nn.Linear(hidden, latent_size))
         self.from_latent = nn.Sequential(
-            nn.Linear(latent_size, hidden), nn.GELU(), nn.Linear(hidden, decoder_width), nn.GELU()
+            nn.Linear(latent_size, hidden), nn.GELU(), nn.Linear(hidden, drawn_from(height, width)), nn.GELU()
         )
         self.head = decode(self.channels, height, width)
         self.register_buffer("mean_frame", torch.zeros(self.channels, height, width))

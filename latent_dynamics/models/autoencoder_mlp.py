@@ -61,10 +61,14 @@ class AutoencoderMLP(WorldModel):
 
     needs_eyes = "autoencoder"
 
-    def __init__(self, latent_size=8, hidden=128, predict_change=True, actions=2):
+    def __init__(
+        self, latent_size=8, hidden=128, predict_change=True, actions=2,
+        shape=(32, 100),
+    ):
         super().__init__()
         self.state_size, self.actions = latent_size, actions
-        self.eyes = make_eyes(self.needs_eyes, latent_size)
+        self.frame_shape = shape
+        self.eyes = make_eyes(self.needs_eyes, latent_size, shape)
         self.dynamics = LatentMLP(latent_size, hidden, predict_change, actions)
         self.goes_on = goes_on_net(latent_size)
 

@@ -21,9 +21,12 @@ ROUNDS = 15  # of the alternating fit, which has settled by then
 PICTURES = Budget(epochs=8, batch_size=64, learning_rate=2e-2)
 
 
-def make_eyes(kind, latent_size=8):
-    """Make untrained eyes of a kind; `latent_size` is the autoencoder's. Raises ValueError for an unknown kind."""
-    kinds = {"autoencoder": lambda: Autoencoder(latent_size), "balance": BalanceEyes}
+def make_eyes(kind, latent_size=8, shape=(32, 100)):
+    """Make untrained eyes of a kind, for frames of a shape; `latent_size` is the autoencoder's.
+
+    Raises ValueError for an unknown kind.
+    """
+    kinds = {"autoencoder": lambda: Autoencoder(latent_size, shape), "balance": lambda: BalanceEyes(*shape)}
     if kind not in kinds:
         raise ValueError(f"no eyes called {kind!r}; there are {', '.join(kinds)}")
     return kinds[kind]()
@@ -90,7 +93,9 @@ class BalanceEyes(nn.Module):
 
     size = 2
 
-    def __init__(self, height=32, width=100):
+    def __init__(self, height=32, width=100, *colours):
+        if colours:
+            raise ValueError("the eyes of balance weigh gray frames (H, W); take a view with gray=True")
         super().__init__()
         self.pen = Strips(height, width)
         self.register_buffer("ones_and_columns", torch.stack([torch.ones(width), self.pen.columns], -1))  # (W, 2)

@@ -20,20 +20,23 @@ class LatentWorld(WorldModel):
     eyes: what z is, "autoencoder" or the two positions of "balance"; context: steps that it sees in training before it
     dreams; horizon: steps that it dreams there, each from its own last state; noise: spread of what is added to the
     latents it sees in training, in units of their change in a step; longer: how many times as long as usual it is
-    trained; actions: how many its world has.
+    trained; actions: how many its world has; shape: of the frames that it sees.
     """
 
     budget = Budget(epochs=20, batch_size=128, learning_rate=3e-3)
     skips = False  # whether training leaves out the first frames of some windows, so that it has seen 5 or more
 
-    def __init__(self, latent_size=8, context=1, horizon=1, noise=0.0, longer=1, eyes="autoencoder", actions=2):
+    def __init__(
+        self, latent_size=8, context=1, horizon=1, noise=0.0, longer=1, eyes="autoencoder", actions=2, shape=(32, 100)
+    ):
         super().__init__()
         if context < 0 or horizon < 1 or noise < 0 or longer not in range(1, 1000):
             raise ValueError(
                 f"context {context}, horizon {horizon}, noise {noise}, longer {longer}; expected at least 0, at least "
                 "1, at least 0, and a whole number from 1"
             )
-        self.actions, self.needs_eyes, self.eyes = actions, eyes, make_eyes(eyes, latent_size)
+        self.actions, self.needs_eyes, self.frame_shape = actions, eyes, shape
+        self.eyes = make_eyes(eyes, latent_size, shape)
         self.latent_size, self.context, self.horizon, self.noise = self.eyes.size, context, horizon, noise
         self.budget = replace(self.budget, epochs=longer * self.budget.epochs)
         self.goes_on = goes_on_net(self.latent_size)

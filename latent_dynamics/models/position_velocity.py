@@ -30,19 +30,19 @@ class PositionVelocity(WorldModel):
     horizon: steps dreamt in training; curved=False leaves f a linear map; learn_gains=False keeps the gains by which a
     straight line would be fitted; filters=False believes the last reading and the last change alone, as a line through
     two frames; eyes: where positions come from, the two of "balance", or "autoencoder" with `latent_size` of
-    them; actions: how many its world has.
+    them; actions: how many its world has; shape: of the frames that it sees.
     """
 
     def __init__(
         self, hidden=32, remembers=15, horizon=12, curved=True, learn_gains=True, filters=True, eyes="balance",
-        latent_size=8, actions=2,
+        latent_size=8, actions=2, shape=(32, 100),
     ):  # fmt: skip
         super().__init__()
         if horizon < 1 or remembers < 2:
             raise ValueError(f"a horizon of {horizon} steps, {remembers} gains; expected at least 1, and at least 2")
         if not filters:
             remembers, learn_gains = 2, False
-        self.needs_eyes, self.eyes = eyes, make_eyes(eyes, latent_size)
+        self.needs_eyes, self.frame_shape, self.eyes = eyes, shape, make_eyes(eyes, latent_size, shape)
         self.actions, self.positions = actions, self.eyes.size
         P = self.positions
         self.state_size, self.horizon, self.curved = 2 * P + remembers, horizon, curved

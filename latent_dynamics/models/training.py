@@ -53,6 +53,18 @@ def seeded(seed):
 
 
 @contextmanager
+def evaluating(model):
+    """Put a model into evaluation mode inside the block, and each part back as it was."""
+    was_training = [part for part in model.modules() if part.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part in was_training:
+            part.training = True
+
+
+@contextmanager
 def one_thread():
     """Let torch use one thread inside the block: networks of a few small layers train faster so."""
     threads = torch.get_num_threads()

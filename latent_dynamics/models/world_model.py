@@ -21,7 +21,6 @@ class WorldModel(nn.Module):
 
     state_size: int
     actions: int = 2  # of its world
-    actions: int = 2  # of its world
     needs_eyes: str | None = None  # "autoencoder", "balance", or its own way of seeing
     frame_shape: tuple = (32, 100)
 
@@ -79,12 +78,13 @@ class WorldModel(nn.Module):
 
 
 def check_frames(frames, shape=(32, 100)):
-    """Raise a clear error unless frames are (B, K + 1, H, W) floats in [0, 1], without NaN."""
+    """Raise a clear error unless frames are (B, K + 1, *shape) floats in [0, 1], without NaN."""
     if not torch.is_tensor(frames) or not frames.is_floating_point():
         kind = frames.dtype if hasattr(frames, "dtype") else type(frames).__name__
         raise TypeError(f"frames are {kind}; a model reads float tensors in [0, 1]: ld.preprocess makes them")
-    if frames.ndim != 4 or frames.shape[2:] != shape:
-        raise ValueError(f"frames have shape {tuple(frames.shape)}; expected (B, K + 1, {shape[0]}, {shape[1]})")
+    if frames.ndim != 2 + len(shape) or frames.shape[2:] != tuple(shape):
+        wanted = ", ".join(map(str, shape))
+        raise ValueError(f"frames have shape {tuple(frames.shape)}; expected (B, K + 1, {wanted})")
     if frames.shape[1] == 0 or frames.shape[0] == 0:
         raise ValueError(f"frames have shape {tuple(frames.shape)}: there is nothing to see; give at least one frame")
     if torch.isnan(frames).any():

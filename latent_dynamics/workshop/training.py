@@ -24,6 +24,7 @@ from ..keeping.artifacts import (
     load_episodes,
     ship,
 )
+from ..world.processes import workers_wanted
 from .running import ROOT
 
 TABLE = "book/data/metrics_and_control.csv"  # of the study of chapter 17, for who wants to ask it something else
@@ -62,7 +63,7 @@ def train_all(names=(), workers=None, scheduler=None):
 def everybody(workers=None, scheduler=None):
     """Let joblib's work be done inside by processes of this machine, or by the workers of a Dask scheduler."""
     if scheduler is None:
-        with joblib.parallel_config("loky", n_jobs=workers or joblib.cpu_count(), inner_max_num_threads=1):
+        with joblib.parallel_config("loky", n_jobs=workers_wanted(workers), inner_max_num_threads=1):
             yield
         return
     if find_spec("distributed") is None:

@@ -14,6 +14,7 @@ import torch
 
 from ..world.rendering import draw
 from .cartpole import PIXELS_PER_METRE
+from .preprocessing import DEFAULT
 from .reader import COLUMN, LEAST_SHOWN, POLE_ROWS, Reading, real_frames
 
 FINE = 12  # positions drawn within a column: half a screen pixel apart
@@ -88,13 +89,16 @@ def limit():
     return float(seen.left[seen.valid].quantile(0.99))
 
 
-def read(frames, slack=1.5):
+def read(frames, slack=1.5, view=DEFAULT):
     """Read frames (..., 32, 100): x in metres, theta in radians, and whether any true picture is like them.
 
     x to about 2.5 m and theta to 25 degrees, to both sides; the means of the closest pictures, since the renderer
     truncates to whole pixels and many states share one picture. Where the closest picture leaves more unexplained than
     `slack` times the `limit` of blurred real frames, or shows too little of pole or cart, there is no pole.
+    Raises ValueError for a view of one's own: its pictures are of the default one.
     """
+    if view != DEFAULT:
+        raise ValueError(f"the reader by pictures knows {DEFAULT} only, not {view}; `reader.read` reads others too")
     seen = measure(frames)
     return replace(seen, valid=seen.valid & (seen.left < slack * limit()))
 

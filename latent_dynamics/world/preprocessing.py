@@ -19,16 +19,16 @@ class View:
     top: int = 160  # first screen row kept
     bottom: int = 320  # first screen row cut off again
     gray: bool = True  # one channel instead of three
-    height: int = 32  # rows of the model frame; must divide bottom - top
-    width: int = 100  # columns of the model frame; must divide 600
+    height: int = 32  # rows of the model frame
+    width: int = 100  # columns of the model frame
 
     def __post_init__(self):
         if not 0 <= self.top < self.bottom <= SCREEN[0]:
             raise ValueError(f"rows {self.top}:{self.bottom} are not within the screen's 0:{SCREEN[0]}")
-        if (self.bottom - self.top) % self.height or SCREEN[1] % self.width:
+        if not (1 <= self.height <= self.bottom - self.top and 1 <= self.width <= SCREEN[1]):
             raise ValueError(
-                f"{self.bottom - self.top} x {SCREEN[1]} screen pixels do not fall into {self.height} x {self.width} "
-                "whole blocks; choose divisors"
+                f"a model frame of {self.height} x {self.width} pixels, made of {self.bottom - self.top} x {SCREEN[1]} "
+                "of the screen's; it can have from 1 to as many"
             )
 
     @property
@@ -45,7 +45,8 @@ RAW = View(top=8, bottom=392, gray=False)  # the whole screen but for 8 blank ro
 def to_bytes(rgb, view=DEFAULT):
     """Turn rendered frames into model frames of whole bytes: (..., 400, 600, 3) uint8 -> (..., H, W) uint8.
 
-    All sums are of whole numbers and exact in float32, so any memory layout of `rgb` gives the same bytes.
+    All sums are of whole numbers and exact in float32, so any memory layout of `rgb` gives the same bytes. Where the
+    screen's pixels do not fall into whole blocks, those on a border count for both, by their shares (`by_shares`).
     Raises ValueError for a wrong shape and TypeError for a wrong type.
     """
     rgb = np.asarray(rgb)
@@ -59,6 +60,8 @@ def to_bytes(rgb, view=DEFAULT):
             f"preprocess got shape {rgb.shape}; "
             "it expects (..., 400, 600, 3), as env.render() gives it"
         )
+    if (view.bottom - view.top) % view.height or SCREEN[1] % view.width:
+        return by_shares(rgb[..., view.top : view.bottom, :, :], view)
     block_rows, block_columns = (
         (view.bottom - view.top) // view.height,
         SCREEN[1] // view.width,
@@ -88,9 +91,31 @@ def to_bytes(rgb, view=DEFAULT):
     return frames[..., 0] if view.gray else frames
 
 
+def by_shares(band, view):
+    """Shrink a band of the screen (..., rows, 600, 3) to a view whose blocks are not whole: (..., H, W) uint8."""
+    rows, columns = shares(band.shape[-3], view.height), shares(SCREEN[1], view.width)
+    channels = [rows @ band[..., c].astype(np.float64) @ columns.T for c in range(3)]  # (..., H, W) each
+    mixed = [sum(w * plane for w, plane in zip(GRAY, channels, strict=True)) / 256] if view.gray else channels
+    frames = np.rint(np.stack(mixed, -1)).astype(np.uint8)
+    return frames[..., 0] if view.gray else frames
+
+
+def shares(pixels, blocks):
+    """Return which share of each block each pixel of a line makes up: (blocks, pixels), rows of sum 1."""
+    size, at = pixels / blocks, np.arange(pixels)
+    begin = size * np.arange(blocks)[:, None]
+    return np.clip(np.minimum(at + 1, begin + size) - np.maximum(at, begin), 0, 1) / size
+
+
 def from_bytes(frames):
-    """Turn stored bytes into what models read: uint8 0..255 -> float32 in [0, 1], 1 is white."""
-    return np.asarray(frames, dtype=np.float32) / 255
+    """Turn stored bytes into what models read: uint8 0..255 -> float32 in [0, 1], 1 is white.
+
+    Raises TypeError for anything but bytes: floats in [0, 1] would be divided once too often.
+    """
+    frames = np.asarray(frames)
+    if frames.dtype != np.uint8:
+        raise TypeError(f"stored frames are bytes, uint8 from 0 to 255; these are {frames.dtype}")
+    return frames.astype(np.float32) / 255
 
 
 def preprocess(rgb, view=DEFAULT):

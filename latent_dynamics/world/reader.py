@@ -13,16 +13,55 @@ import numpy as np
 import torch
 
 from .cartpole import PIXELS_PER_METRE, THETA_LIMIT, X_LIMIT
+from .preprocessing import DEFAULT, GRAY, SCREEN, View
 
-TOP, ROW, COLUMN = 160, 5, 6  # the default view: its first screen row, and the screen pixels of a model pixel
 AXLE_ROW = 292.5  # screen row about which the pole turns
-POLE_ROWS = slice(0, 24)  # above the cart's roof
-CART_ROWS = slice(29, 31)  # below the pole's end and below the track's line
-CART_WIDTH, POLE_WIDTH = 51 / COLUMN, 12 / COLUMN  # columns; the pole a little more, since it leans
+ROOF, BELOW, GROUND = 280, 305, 315  # screen rows: the pole lies above the first, the cart alone between the others
+CART_WIDTH, POLE_WIDTH = 51, 12  # screen columns; the pole a little more, since it leans
 FAINT = 0.02  # ink below this is a decoder's haze, not a thing
 LEAST_SHOWN = 0.4  # share of the pole or the cart that the picture must show
 SLACK = 1.5  # by how much a decoder's ink may differ from a real frame's
 WHOLE = 0.999  # share above which nothing is cut off: it is rounded
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where cart and pole lie in the model frames of a view."""
+
+    row: float  # screen rows of a model pixel
+    column: float  # screen columns of a model pixel
+    pole: slice  # rows above the cart's roof
+    cart: slice  # rows below the pole's end and below the track's line
+
+    @property
+    def cart_width(self):
+        """How many columns the cart covers."""
+        return CART_WIDTH / self.column
+
+    @property
+    def pole_width(self):
+        """How many columns the pole covers in a row."""
+        return POLE_WIDTH / self.column
+
+
+@cache
+def layout(view):
+    """Return the Layout of a View. Raises ValueError for one that shows too little to read an angle and a position."""
+    row, column = (view.bottom - view.top) / view.height, SCREEN[1] / view.width
+    pole = slice(0, math.floor((ROOF - view.top) / row))
+    cart = slice(math.ceil((BELOW - view.top) / row), math.floor((GROUND - view.top) / row))
+    if cart.start >= cart.stop:  # coarse rows: the one that holds the middle of the cart's lower part
+        cart = slice(middle := math.floor(((BELOW + GROUND) / 2 - view.top) / row), middle + 1)
+    if pole.stop < 3 or cart.stop > view.height or view.top + cart.start * row < BELOW - 5:
+        raise ValueError(
+            f"screen rows {view.top} to {view.bottom} in {view.height} rows do not show what a reader needs: three "
+            f"rows of the pole above screen row {ROOF}, and one of the cart alone, about {BELOW} to {GROUND}"
+        )
+    return Layout(row, column, pole, cart)
+
+
+TOP, ROW, COLUMN = DEFAULT.top, layout(DEFAULT).row, layout(DEFAULT).column
+POLE_ROWS, CART_ROWS = layout(DEFAULT).pole, layout(DEFAULT).cart
 
 
 @dataclass(frozen=True)
@@ -44,61 +83,66 @@ class InkReading(Reading):
     shown: torch.Tensor  # (...) which share of the pole, or of the cart where that is less, the picture shows
 
 
-def measure(frames):
-    """Read frames (..., 32, 100) in [0, 1] without judging whether there is anything to read."""
-    ink = 1 - torch.as_tensor(frames, dtype=torch.float64)
-    if ink.shape[-2:] != (32, 100):
-        raise ValueError(f"the reader got frames of shape {tuple(ink.shape)}; it reads (..., 32, 100) model frames")
+def measure(frames, view=DEFAULT):
+    """Read frames (..., *view.shape) in [0, 1] without judging whether there is anything to read."""
+    where, width = layout(view), view.width
+    frames = torch.as_tensor(frames, dtype=torch.float64)
+    if frames.shape[frames.ndim - len(view.shape) :] != view.shape:
+        size = ", ".join(map(str, view.shape))
+        raise ValueError(f"the reader got frames of shape {tuple(frames.shape)}; it reads (..., {size}) model frames")
+    ink = 1 - (frames if view.gray else frames @ (torch.tensor(GRAY, dtype=torch.float64) / 256))
     ink = torch.where(ink > FAINT, ink, 0.0)
-    columns = torch.arange(100, dtype=torch.float64) + 0.5  # centre of each model pixel
-    moments = ink @ torch.stack([torch.ones(100, dtype=torch.float64), columns, columns.square()], -1)  # (..., 32, 3)
-    pole = moments[..., POLE_ROWS, :]
-    whole = is_whole(pole[..., 1] / pole[..., 0].clamp(min=1e-9))  # rows cut off at the edge balance elsewhere
-    weight, first, second = (pole * whole[..., None]).unbind(-1)  # each (..., 24): ink, where it balances, its spread
+    columns = torch.arange(width, dtype=torch.float64) + 0.5  # centre of each model pixel
+    moments = ink @ torch.stack([torch.ones(width, dtype=torch.float64), columns, columns.square()], -1)  # (..., H, 3)
+    pole = moments[..., where.pole, :]
+    whole = is_whole(pole[..., 1] / pole[..., 0].clamp(min=1e-9), view)  # rows cut off at the edge balance elsewhere
+    weight, first, second = (pole * whole[..., None]).unbind(-1)  # (..., rows) each: ink, where it balances, its spread
     centre = first / weight.clamp(min=1e-9)
     total = weight.sum(-1).clamp(min=1e-9)
-    up = (AXLE_ROW - TOP - (torch.arange(24, dtype=torch.float64) + 0.5) * ROW) / COLUMN  # in columns
+    rows = torch.arange(pole.shape[-2], dtype=torch.float64) + 0.5
+    up = (AXLE_ROW - view.top - rows * where.row) / where.column  # in columns
     mean_up, mean_centre = (weight * up).sum(-1) / total, first.sum(-1) / total
     du, dc = up - mean_up[..., None], centre - mean_centre[..., None]
     slope = (weight * du * dc).sum(-1) / (weight * du * du).sum(-1).clamp(min=1e-9)
-    line = mean_centre[..., None] + slope[..., None] * du  # (..., 24): its column in each row
+    line = mean_centre[..., None] + slope[..., None] * du  # (..., rows): its column in each row
     smear = ((second - 2 * line * first + line.square() * weight).sum(-1).clamp(min=0) / total).sqrt()
-    cart_ink, cart_first, _ = moments[..., CART_ROWS, :].sum(-2).unbind(-1)
-    x = uncut(cart_first / cart_ink.clamp(min=1e-9))
-    pole_shown = is_whole(line).double().mean(-1)
-    cart_shown = ((x + CART_WIDTH / 2).clamp(max=100) - (x - CART_WIDTH / 2).clamp(min=0)) / CART_WIDTH
+    cart_ink, cart_first, _ = moments[..., where.cart, :].sum(-2).unbind(-1)
+    x, cart = uncut(cart_first / cart_ink.clamp(min=1e-9), view), where.cart_width
+    pole_shown = is_whole(line, view).double().mean(-1)
+    cart_shown = ((x + cart / 2).clamp(max=width) - (x - cart / 2).clamp(min=0)) / cart
     return InkReading(
-        x=(x - 50) * COLUMN / PIXELS_PER_METRE, theta=torch.atan(slope), valid=total > 0,
+        x=(x - width / 2) * where.column / PIXELS_PER_METRE, theta=torch.atan(slope), valid=total > 0,
         ink=weight.sum(-1) / pole_shown.clamp(min=LEAST_SHOWN), smear=smear,
         cart_ink=cart_ink / cart_shown.clamp(min=LEAST_SHOWN), shown=torch.minimum(pole_shown, cart_shown),
     )  # fmt: skip
 
 
-def is_whole(middle):
+def is_whole(middle, view=DEFAULT):
     """Say whether a row of the pole that balances at a column `middle` can lie in the picture whole."""
-    return (middle >= POLE_WIDTH / 2) & (middle <= 100 - POLE_WIDTH / 2)
+    half = layout(view).pole_width / 2
+    return (middle >= half) & (middle <= view.width - half)
 
 
-def uncut(balance):
+def uncut(balance, view=DEFAULT):
     """Return the middle of the cart, from the column at which what the picture shows of it balances.
 
     Of a cart cut off at the edge a part is left, from its inner end to the edge: it balances half-way between them,
     however dark it is.
     """
-    return balance + (balance - (100 - CART_WIDTH / 2)).clamp(min=0) - (CART_WIDTH / 2 - balance).clamp(min=0)
+    half = layout(view).cart_width / 2
+    return balance + (balance - (view.width - half)).clamp(min=0) - (half - balance).clamp(min=0)
 
 
 @cache
-def limits():
+def limits(view: View = DEFAULT):
     """Return what real frames look like to the reader, and how far it is off on them: pairs of numbers by name.
 
     "ink", "smear" and "cart_ink" are the 1st and 99th percentiles over frames that the renderer draws of all that an
     episode visits: carts on the whole track, poles up to the 12 degrees at which it ends; less those of which the
     picture shows too little. "error" and "error_cut" are root mean square errors (metres, radians) where all is in the
-    picture, and where the edge cuts some of it off. Computed once, from 2,000 frames.
+    picture, and where the edge cuts some of it off. Computed once for a view, from 2,000 frames.
     """
-    states, frames = real_frames(2000)
-    seen = measure(frames)
+    states, seen = _measured(view)
     enough, whole = seen.shown > LEAST_SHOWN, seen.shown > WHOLE
     found = {name: np.percentile(getattr(seen, name)[enough], [1, 99]) for name in ("ink", "smear", "cart_ink")}
     off = torch.stack([seen.x, seen.theta], -1) - states[:, [0, 2]]
@@ -108,17 +152,33 @@ def limits():
     return {name: tuple(map(float, pair)) for name, pair in found.items()}
 
 
-def real_frames(count):
-    """Draw states (count, 4) all over what an episode visits: the states, and their frames (count, 32, 100)."""
+@cache
+def _measured(view, count=2000):
+    """Draw states and measure their frames, in parts that fit memory: states (count, 4), InkReading (count,)."""
+    some = max(1, count * math.prod(DEFAULT.shape) // math.prod(view.shape))
+    states = _states(count)
+    seen = [measure(_drawn(part, view), view) for part in states.split(some)]
+    return states, InkReading(**{name: torch.cat([getattr(one, name) for one in seen]) for name in vars(seen[0])})
+
+
+def real_frames(count, view=DEFAULT):
+    """Draw states (count, 4) all over what an episode visits: the states, and their frames (count, *view.shape)."""
+    return (states := _states(count)), _drawn(states, view)
+
+
+def _states(count):
+    return torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (count, 4)) * [X_LIMIT, 0, THETA_LIMIT, 0])
+
+
+def _drawn(states, view):
     from .rendering import draw  # only here: the reader itself needs no renderer
 
-    states = np.random.default_rng(0).uniform(-1, 1, (count, 4)) * [X_LIMIT, 0, THETA_LIMIT, 0]
-    return torch.from_numpy(states), torch.from_numpy(draw(states, workers=1)) / 255.0
+    return torch.from_numpy(draw(states.numpy(), view, workers=1)) / 255.0
 
 
-def errors(seen):
+def errors(seen, view=DEFAULT):
     """Return by how much readings of real frames are off, (..., 2): metres, radians; inf where there is no pole."""
-    whole, cut = (torch.tensor(limits()[name], dtype=torch.float64) for name in ("error", "error_cut"))
+    whole, cut = (torch.tensor(limits(view)[name], dtype=torch.float64) for name in ("error", "error_cut"))
     error = torch.where((seen.shown > WHOLE)[..., None], whole, cut)
     return torch.where(seen.valid[..., None], error, math.inf)
 
@@ -137,23 +197,22 @@ def rounded_reading(x, theta):
 
 
 @cache
-def rounded_error():
+def rounded_error(view=DEFAULT):
     """Return what rounded corners leave of the reader's error, root mean square: metres, radians."""
-    states, frames = real_frames(2000)
-    seen = measure(frames)
+    states, seen = _measured(view)
     off = torch.stack([seen.x, seen.theta], -1) - rounded_reading(states[:, 0], states[:, 2])
     return tuple(off[seen.shown > WHOLE].square().mean(0).sqrt().tolist())
 
 
-def read(frames, slack=SLACK):
-    """Read frames (..., 32, 100): x in metres, theta in radians, and whether there is a pole and a cart at all.
+def read(frames, slack=SLACK, view=DEFAULT):
+    """Read frames (..., *view.shape): x in metres, theta in radians, and whether there is a pole and a cart at all.
 
     Ink that is missing, doubled or smeared counts as no pole, and so does a pole or cart of which the picture's edge
     leaves too little. `slack` widens the percentiles of `limits`, since a decoder blurs even where it is right: ink may
     fall short or run over by this factor, smear may grow by it.
     """
-    seen = measure(frames)
-    return replace(seen, valid=_has_pole(seen, limits(), slack))
+    seen = measure(frames, view)
+    return replace(seen, valid=_has_pole(seen, limits(view), slack))
 
 
 def _has_pole(seen, real, slack):

@@ -91,14 +91,47 @@ def test_saving_and_loading_gives_the_same_data(mixed_episodes, tmp_path):
     assert again.seed == mixed_episodes.seed
 
 
-@pytest.mark.parametrize(
-    "index,chosen", [(2, [2]), (np.int64(2), [2]), (-1, [11]), (slice(1, 3), [1, 2]), ([0, 4], [0, 4])]
-)
-def test_one_or_several_episodes_can_be_picked(index, chosen):
+PICKS = [
+    (2, [2]), (np.int64(2), [2]), (np.array(2), [2]), (-1, [11]), (slice(1, 3), [1, 2]), ([0, 4], [0, 4]),
+    ([4, 0, 4], [4, 0, 4]), (slice(None, None, -1), list(range(11, -1, -1))), (np.arange(12) % 5 == 1, [1, 6, 11]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("index,chosen", PICKS)
+def test_episodes_are_picked_as_numpy_picks_in_that_order_and_with_repeats(index, chosen):
     part = marked()[index]
-    assert np.unique(marks(part.frames)[0]).tolist() == chosen
-    assert part.lengths.tolist() == [LENGTHS[e] for e in chosen]
-    assert set(part.actions // 100) == set(chosen)
+    assert part.lengths.tolist() == [LENGTHS[e] for e in chosen] and part.numbers.tolist() == chosen
+    episode, t = marks(part.frames)
+    assert episode.tolist() == [e for e in chosen for _ in range(LENGTHS[e] + 1)]
+    assert t.tolist() == [t for e in chosen for t in range(LENGTHS[e] + 1)]
+    assert part.actions.tolist() == [100 * e + t for e in chosen for t in range(LENGTHS[e])]
+
+
+@pytest.mark.parametrize("index", [12, -13, [0, 12], np.ones(11, bool)])
+def test_episodes_that_are_not_there_cannot_be_picked(index):
+    with pytest.raises(IndexError):
+        marked()[index]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_some_of_the_episodes_are_split_as_all_of_them_are(seed):
+    whole = marked([2] * 100, seed)
+    for some in (whole[:60], whole[[99, 3, 50]][::-1], whole[whole.numbers % 2 == 0]):
+        for name in SPLITS:
+            asked = sorted(set(some.numbers) & set(whole.split(name).numbers))
+            if asked:
+                assert sorted(some.split(name).numbers) == asked
+            else:
+                with pytest.raises(ValueError, match=f"none of these .* episodes lies in the split '{name}'"):
+                    some.split(name)
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_a_split_of_a_split_is_refused(name):
+    part = marked([2] * 100).split("train")
+    for again in (part, part[:9], Episodes.from_arrays(part.arrays())):
+        with pytest.raises(ValueError, match="are the split 'train' already"):
+            again.split(name)
 
 
 def test_each_episode_can_be_visited_in_a_loop():

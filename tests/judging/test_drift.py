@@ -16,7 +16,7 @@ from latent_dynamics.judging.references import (
     fit_state,
     untrained,
 )
-from latent_dynamics.models import AutoencoderMLP
+from latent_dynamics.models import AutoencoderMLP, StateSpace
 from latent_dynamics.models.world_model import WorldModel
 from latent_dynamics.world.preprocessing import preprocess
 from latent_dynamics.world.rendering import draw
@@ -630,3 +630,72 @@ def test_the_truth_has_no_pixel_error_and_what_has_fallen_none_at_all(windows):
     assert np.array_equal(np.isnan(judged.pixel_error), ~windows.alive.numpy())
     assert np.nanmedian(judged.pixel_error) > 0.05
     assert not np.isnan(drift.judge(Copycat(), windows, batch=7, pixels=True).pixel_error[windows.alive.numpy()]).any()
+
+
+@pytest.fixture(scope="module")
+def few(mixed_episodes):
+    return drift.replayed_windows(mixed_episodes, K, N, stride=60)
+
+
+def test_one_window_keeps_its_batch_axis(few):
+    for one in (few[3], few[np.int64(3)], few[-1]):
+        assert len(one) == 1 and one.frames.shape == (1, K + N + 1, 32, 100) and one.alive.shape == (1, N)
+    assert torch.equal(few[3].pixels[0], few.pixels[3]) and few[3].episode[0] == few.episode[3]
+    drift.judge(RepeatLastFrame(), few[3])
+
+
+def untrained_rung():
+    return untrained(lambda: AutoencoderMLP())
+
+
+class Dropped(AutoencoderMLP):
+    """A rung with dropout in its eyes, forgotten in training mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.drop = torch.nn.Dropout(0.9)
+
+    def see(self, frames):
+        return self.drop(super().see(frames))
+
+
+def test_a_model_left_in_training_mode_is_judged_as_if_it_were_not_and_left_so(few):
+    model = untrained(Dropped)
+    fair = drift.judge(model, few)
+    model.train()
+    model.eyes.eval()
+    again = drift.judge(model, few)
+    assert np.array_equal(fair.theta, again.theta, equal_nan=True)
+    assert model.training and model.drop.training and not model.eyes.training
+
+
+@pytest.mark.parametrize("device", ["meta"])  # whose tensors hold nothing: one of them, and all is lost
+def test_the_judge_does_not_ask_where_torch_makes_its_tensors(device, few):
+    models = [untrained_rung(), ExactPhysics()]
+    fair = [drift.judge(model, few, pixels=True) for model in models]
+    doubting = untrained(StateSpace)
+    fan = drift.fan(doubting, few, samples=3)
+    with torch.device(device):
+        again = [drift.judge(model, few, pixels=True) for model in models]
+        assert np.array_equal(fan[1], drift.fan(doubting, few, samples=3)[1], equal_nan=True)
+        torch.manual_seed(0)
+    for one, other in zip(fair, again):
+        assert np.array_equal(one.theta, other.theta, equal_nan=True)
+        assert np.array_equal(one.pixel_error, other.pixel_error, equal_nan=True)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_model_on_a_gpu_is_judged_where_it_is(few):
+    model = untrained_rung()
+    fair = drift.judge(model, few, pixels=True)
+    again = drift.judge(model.to("cuda"), few, pixels=True)
+    assert next(model.parameters()).is_cuda
+    assert np.nanmax(abs(fair.pixel_error - again.pixel_error)) < 1e-2
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float64])
+def test_a_model_in_another_precision_is_judged(precision, few):
+    model = untrained_rung()
+    fair = drift.judge(model, few, pixels=True).pixel_error
+    again = drift.judge(model.to(precision), few, pixels=True).pixel_error
+    assert np.nanmax(abs(again - fair)) < 0.1 and next(model.parameters()).dtype == precision

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import latent_dynamics as ld
+from latent_dynamics.world import preprocessing
 from latent_dynamics.world.preprocessing import (
     COLOUR,
     DEFAULT,
@@ -104,11 +105,19 @@ def test_pixels_of_the_wrong_type_are_refused(dtype):
         ld.preprocess(np.zeros((400, 600, 3), dtype))
 
 
-def test_a_view_that_does_not_fall_into_whole_blocks_is_refused():
-    with pytest.raises(ValueError, match="choose divisors"):
-        View(height=33)
-    with pytest.raises(ValueError, match="choose divisors"):
-        View(width=101)
+def test_blocks_need_not_be_whole():
+    rgb = noise()
+    shared = to_bytes(rgb, View(height=64, width=64, gray=False)).astype(float)  # 2.5 x 9.375 screen pixels each
+    fine = rgb[160:320].astype(float).repeat(2, 0).repeat(8, 1)  # so fine that they are
+    assert abs(shared - fine.reshape(64, 5, 64, 75, 3).mean((1, 3))).max() <= 0.5 + 1e-9
+    whole = View(height=32, width=100)
+    assert np.array_equal(preprocessing.by_shares(rgb[160:320], whole), to_bytes(rgb, whole))
+
+
+def test_a_view_of_more_pixels_than_the_screen_has_or_of_none_is_refused():
+    for size in ({"height": 161}, {"height": 0}, {"width": 601}, {"width": 0}):
+        with pytest.raises(ValueError, match="it can have from 1 to as many"):
+            View(**size)
     with pytest.raises(ValueError, match="not within the screen"):
         View(top=160, bottom=401)
 

@@ -152,3 +152,13 @@ def test_results_come_in_the_order_of_the_items_and_an_error_comes_back():
         assert list(run(abs, range(-9, 0))) == list(range(9, 0, -1))
         with pytest.raises(ZeroDivisionError):
             list(run((1).__truediv__, [0]))
+
+
+@pytest.mark.parametrize("wrong", ["abc", "0", "-3", "2.5", "200"])
+def test_another_number_of_processes_than_can_be_is_refused_by_name(wrong, monkeypatch):
+    with pytest.raises(ValueError, match=f"workers is '{wrong}': expected a whole number of processes from 1 to 61"):
+        processes.workers_wanted(wrong)
+    monkeypatch.setenv("LATENT_DYNAMICS_WORKERS", wrong)
+    with pytest.raises(ValueError, match=f"environment's LATENT_DYNAMICS_WORKERS is '{wrong}'"):
+        processes.workers_wanted()
+    assert processes.workers_wanted(3) == 3  # what is asked for here counts more

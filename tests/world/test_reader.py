@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from latent_dynamics import cartpole, closest_picture, reader
+from latent_dynamics.world.preprocessing import COLOUR, View
 from latent_dynamics.world.reader import degrees, read
 from latent_dynamics.world.rendering import draw
 
@@ -150,3 +151,31 @@ def test_leading_dimensions_are_kept_and_frames_are_read_one_by_one(grid):
 def test_frames_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"it reads \(..., 32, 100\) model frames"):
         read(torch.zeros(shape))
+
+
+VIEWS = {
+    "64 x 64": View(height=64, width=64), "colour": COLOUR, "coarse": View(height=16, width=60),
+    "Atari's": View(top=0, bottom=400, height=84, width=84),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_any_view_that_shows_cart_and_pole_is_read(view):
+    states = np.random.default_rng(1).uniform([-2.2, 0, -0.2, 0], [2.2, 0, 0.2, 0], (60, 4))
+    seen = read(draw(states, view, workers=1) / 255, view=view)
+    assert seen.valid.all()
+    assert (seen.x - torch.from_numpy(states[:, 0])).abs().max() < 0.01
+    assert degrees(seen.theta - torch.from_numpy(states[:, 2])).abs().median() < 0.5
+    blank = np.ones((2, *view.shape))
+    assert not read(blank, view=view).valid.any()
+
+
+@pytest.mark.parametrize("view", [View(top=100, bottom=260), View(top=270, bottom=302, height=16)])
+def test_a_view_without_cart_or_pole_is_refused(view):
+    with pytest.raises(ValueError, match="do not show what a reader needs"):
+        read(np.ones((1, *view.shape)), view=view)
+
+
+def test_frames_of_another_shape_than_the_views_are_refused():
+    with pytest.raises(ValueError, match=r"got frames of shape \(2, 64, 64\); it reads \(..., 32, 100\)"):
+        read(np.ones((2, 64, 64)))
