@@ -17,7 +17,7 @@ from ..world.processes import pool
 from ..world.worlds import CARTPOLE
 from .episodes import Episodes
 
-EPISODES_AT_ONCE = 32  # handed out together; also what is collected beyond the wanted number, at most
+EPISODES_AT_ONCE = 32  # handed out to other processes together
 
 
 @made_on("cpu")
@@ -64,7 +64,7 @@ def collect(policy="mixed", steps=1_000, seed=0, workers=None, world=CARTPOLE, v
     named = getattr(policy, "__name__", policy)
     with tqdm(total=steps, desc=f"collecting {named}", unit=" steps") as bar, pool(workers, steps) as run:
         while have < steps:
-            numbers = range(len(played), len(played) + EPISODES_AT_ONCE)
+            numbers = range(len(played), len(played) + (1 if run is map else EPISODES_AT_ONCE))
             for episode in run(partial(play_episode, seed, policy=policy, world=world, view=view), numbers):
                 if have < steps:
                     played.append(episode)
