@@ -16,7 +16,6 @@ from latent_dynamics.workshop.rooms import PACKAGE, ROOMS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
-OURS = "https://github.com/vulcan-332/latent_dynamics"
 MADE = ("_build/", ".venv")  # what a command makes
 KINDS = "bib|cff|css|ipynb|js|md|png|py|toml|txt|yml"
 
@@ -35,9 +34,7 @@ def code(words):
 
 
 def paths(words):
-    """The files and folders that a document names, of the clone's root or behind an address of ours."""
-    words = re.sub(rf"{OURS}/(?:blob|tree)/main/|https://colab\.research\.google\.com/github/[\w-]+/[\w-]+/blob/main/",
-                   " ", words)  # fmt: skip
+    """The files and folders that a document names, of the clone's root."""
     words = re.sub(r"https?://[^\s)]+", " ", words)
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", words)]
     named = re.findall(rf"(?<![\w./~%<>\\-])[\w.-][\w./-]*\.(?:{KINDS})(?![\w/-])", words)
@@ -58,7 +55,6 @@ def test_every_file_it_names_is_there(name):
     [
         ("see `book/` and [this](LICENSE)", {"book/", "LICENSE"}),
         ("`tests/claims/x.py`, constraints.txt.", {"tests/claims/x.py", "constraints.txt"}),
-        (f"[a chapter]({OURS}/blob/main/book/x.ipynb)", {"book/x.ipynb"}),
         ("https://elsewhere.org/y.py `~/.cache/latent_dynamics/` `_build/html/index.html` i.e. this", set()),
     ],
 )
