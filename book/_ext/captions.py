@@ -1,7 +1,7 @@
 """Gives a cell's caption to its pictures alone.
 
-myst-nb makes a figure of all that a captioned cell shows. Where the cell also says a sentence, that would be a figure as
-well, with a number and the same caption.
+myst-nb makes a figure of all that a captioned cell shows. Where the cell says a sentence as well, that would be another
+figure, with a number and the same caption.
 """
 
 from docutils import nodes
@@ -11,7 +11,8 @@ def only_pictures(app, doctree):
     """Take what holds no picture out of its figure."""
     for figure in list(doctree.findall(nodes.figure)):
         if not any(figure.findall(nodes.image)):
-            figure.replace_self([node for node in figure.children if not isinstance(node, nodes.caption | nodes.legend)])
+            shown = [node for node in figure.children if not isinstance(node, nodes.caption | nodes.legend)]
+            figure.replace_self(shown)
 
 
 def setup(app):

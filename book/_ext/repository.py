@@ -1,4 +1,4 @@
-"""Where the book's repository is: found when the book is built, since no file of a clone knows where it was cloned from.
+"""Where the book's repository is: found when the book is built, since no file of a clone knows where that comes from.
 
 What counts is the first of: repository.url in _config.yml, GitHub's own environment, git's `origin`. Only an address at
 GitHub is one, which Binder, Colab and the pages' own address need; without it there are no buttons for any of them.

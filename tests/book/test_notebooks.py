@@ -72,7 +72,7 @@ def typed_numbers(notebook):
     """Digits in prose, alt texts and captions, beyond the notebook's own list of settings that may be named there."""
     allowed = notebook.metadata.get("latent_dynamics", {}).get("numbers", [])
     texts = [(cell, prose(cell.source)) for cell in cells(notebook, "markdown")]
-    texts += [(cell, said(cell)) for cell in cells(notebook, "code") for said in (alt_text, lambda c: prose(caption(c)))]
+    texts += [(cell, text) for cell in cells(notebook, "code") for text in (alt_text(cell), prose(caption(cell)))]
     return [
         f"{where(cell)} types {number!r}: let a cell display it, or allow it in metadata.latent_dynamics.numbers"
         for cell, text in texts
@@ -355,7 +355,8 @@ def test_a_figure_without_alt_text_is_found():
 def test_a_figure_without_a_caption_is_found():
     drawn = {"image": {"alt": "A curve"}}
     for figure in ({}, {"caption": ""}, {"caption": "no sentence"}):
-        assert missing_captions(notebook_of(new_code_cell("plt.show()", metadata={"mystnb": drawn | {"figure": figure}})))
+        bad = new_code_cell("plt.show()", metadata={"mystnb": drawn | {"figure": figure}})
+        assert missing_captions(notebook_of(bad))
     good = new_code_cell("plt.show()", metadata={"mystnb": drawn | {"figure": {"caption": "It rises."}}})
     assert not missing_captions(notebook_of(good, new_code_cell("1 + 1")))
     good.metadata.mystnb.figure.caption = "It rises to 4 degrees."
