@@ -1,5 +1,6 @@
 """README and CONTRIBUTING tell the truth: their code runs, their files, targets and commands exist."""
 
+import pydoc
 import re
 import subprocess
 import sys
@@ -91,6 +92,21 @@ def test_the_map_names_every_file_of_every_room():
 @pytest.mark.parametrize("name", ld.__all__)
 def test_every_short_name_resolves(name):
     assert getattr(ld, name) is not None
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *sorted(path.name for path in (ROOT / "book").glob("*.ipynb"))])
+def test_every_short_name_that_a_page_uses_is_one(path):
+    used = re.findall(r"(?<![\w.])ld\.([A-Za-z]\w*)", text(path if path in DOCUMENTS else f"book/{path}"))
+    assert set(used) <= set(ld.__all__)
+
+
+def test_help_is_a_map_of_rooms_and_short_names():
+    shown = pydoc.plain(pydoc.render_doc(ld))
+    for room in ROOMS:
+        assert re.search(rf"^ +{room}/  \w.*\.$", shown, re.M), room
+    for name in ld.__all__:
+        assert re.search(rf"\bld\.{name}\b", shown), name
+    assert "ld.drift: What a rollout is worth: how far the imagined pole is from the true one" in shown
 
 
 def test_what_has_no_short_name_is_refused_with_those_that_there_are():
