@@ -98,6 +98,15 @@ def test_a_downloaded_notebook_knows_the_address_once_the_book_has_one(monkeypat
 FIRST_TEXT = "https://github.com/vulcan-332/latent_dynamics"  # with its own project, which is not this book's
 
 
+def test_no_repository_is_given_in_the_configuration():
+    """Not even by leaving it out: Jupyter Book's own default is its own repository."""
+    from jupyter_book.config import get_final_config
+
+    none = {"latex_individualpages": False}
+    config, _ = get_final_config(user_yaml=ROOT / "_config.yml", cli_config=none, raise_on_invalid=True)
+    assert config["html_theme_options"]["repository_url"] == ""
+
+
 def test_no_file_claims_to_know_where_the_book_is():
     """It is wherever it was cloned from. Two places name the project of the first text, as a source."""
     named = re.compile(r"https://github\.com/[\w-]+/latent_dynamics|[\w-]+\.github\.io(?=/latent)")
