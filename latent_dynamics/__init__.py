@@ -1,10 +1,13 @@
 """Latent Dynamics: a world model of CartPole from pixels, small enough to read and to take apart.
 
-The names below are loaded on first use, so that `python -m latent_dynamics --help` need not wait for torch. Our worlds
+import latent_dynamics as ld
+
+Each name below is loaded on first use, so that `python -m latent_dynamics --help` need not wait for torch. Our worlds
 are known to Gymnasium from the start.
 """
 
 from importlib import import_module
+from pathlib import Path
 
 from .world.registration import announce
 
@@ -50,5 +53,25 @@ def __getattr__(name):
 def __dir__():
     return sorted(__all__)
 
+
+def _first_line(path):
+    """What a file, or a package's folder, says of itself."""
+    with (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).open(encoding="utf8") as file:
+        return file.readline().strip().strip('"')
+
+
+def _map():
+    """What `help` shows: the rooms, and in each the short names with the file's own first line."""
+    house = Path(__file__).parent
+    for room, files in _ROOMS.items():
+        yield f"{room}/  {_first_line(house / room)}"
+        yield from (f"    ld.{name}: {_first_line(house / room / name)}" for name in files)
+        named = [f"ld.{name}" for name, where in _WHERE.items() if where.startswith(f"{room}.")]
+        if room in _MODULES:
+            named.append(f"ld.{room}, which has all of it")
+        yield from [f"    and {', '.join(named)}"] if named else []
+
+
+__doc__ = "\n".join([__doc__ or "", *_map(), ""])
 
 announce()

@@ -1,7 +1,8 @@
 """What a published book needs beside its pages: descriptions, cards for links, a map, a page for lost readers.
 
-All addresses follow from repository.url in _config.yml: GitHub publishes github.com/USER/BOOK as USER.github.io/BOOK.
-`html: baseurl` there overrules it. Without either, only the descriptions and the page for lost readers are written.
+All addresses follow from that of the repository (repository.py): GitHub publishes github.com/USER/BOOK as
+USER.github.io/BOOK. `html: baseurl` in _config.yml overrules it. Without either, only the descriptions and the page for
+lost readers are written.
 """
 
 import re

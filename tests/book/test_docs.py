@@ -1,5 +1,6 @@
 """README and CONTRIBUTING tell the truth: their code runs, their files, targets and commands exist."""
 
+import pydoc
 import re
 import subprocess
 import sys
@@ -16,7 +17,6 @@ from latent_dynamics.workshop.rooms import PACKAGE, ROOMS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
-OURS = "https://github.com/vulcan-332/latent_dynamics"
 MADE = ("_build/", ".venv")  # what a command makes
 KINDS = "bib|cff|css|ipynb|js|md|png|py|toml|txt|yml"
 
@@ -35,9 +35,7 @@ def code(words):
 
 
 def paths(words):
-    """The files and folders that a document names, of the clone's root or behind an address of ours."""
-    words = re.sub(rf"{OURS}/(?:blob|tree)/main/|https://colab\.research\.google\.com/github/[\w-]+/[\w-]+/blob/main/",
-                   " ", words)  # fmt: skip
+    """The files and folders that a document names, of the clone's root."""
     words = re.sub(r"https?://[^\s)]+", " ", words)
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", words)]
     named = re.findall(rf"(?<![\w./~%<>\\-])[\w.-][\w./-]*\.(?:{KINDS})(?![\w/-])", words)
@@ -58,7 +56,6 @@ def test_every_file_it_names_is_there(name):
     [
         ("see `book/` and [this](LICENSE)", {"book/", "LICENSE"}),
         ("`tests/claims/x.py`, constraints.txt.", {"tests/claims/x.py", "constraints.txt"}),
-        (f"[a chapter]({OURS}/blob/main/book/x.ipynb)", {"book/x.ipynb"}),
         ("https://elsewhere.org/y.py `~/.cache/latent_dynamics/` `_build/html/index.html` i.e. this", set()),
     ],
 )
@@ -95,6 +92,21 @@ def test_the_map_names_every_file_of_every_room():
 @pytest.mark.parametrize("name", ld.__all__)
 def test_every_short_name_resolves(name):
     assert getattr(ld, name) is not None
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *sorted(path.name for path in (ROOT / "book").glob("*.ipynb"))])
+def test_every_short_name_that_a_page_uses_is_one(path):
+    used = re.findall(r"(?<![\w.])ld\.([A-Za-z]\w*)", text(path if path in DOCUMENTS else f"book/{path}"))
+    assert set(used) <= set(ld.__all__)
+
+
+def test_help_is_a_map_of_rooms_and_short_names():
+    shown = pydoc.plain(pydoc.render_doc(ld))
+    for room in ROOMS:
+        assert re.search(rf"^ +{room}/  \w.*\.$", shown, re.M), room
+    for name in ld.__all__:
+        assert re.search(rf"\bld\.{name}\b", shown), name
+    assert "ld.drift: What a rollout is worth: how far the imagined pole is from the true one" in shown
 
 
 def test_what_has_no_short_name_is_refused_with_those_that_there_are():

@@ -1,4 +1,4 @@
-"""Hygiene of the chapters: committed without outputs, no typed numbers in prose, alt text, one order of sections.
+"""Hygiene of the chapters: committed without outputs, no typed numbers in prose, captions, one order of sections.
 
 Each check is a function from a notebook to a list of complaints, tried below on a notebook that breaks its rule.
 """
@@ -69,10 +69,10 @@ def bad_state(notebook):
 
 
 def typed_numbers(notebook):
-    """Digits in prose and alt texts, beyond the notebook's own list of settings that may be named there."""
+    """Digits in prose, alt texts and captions, beyond the notebook's own list of settings that may be named there."""
     allowed = notebook.metadata.get("latent_dynamics", {}).get("numbers", [])
     texts = [(cell, prose(cell.source)) for cell in cells(notebook, "markdown")]
-    texts += [(cell, alt_text(cell)) for cell in cells(notebook, "code")]
+    texts += [(cell, text) for cell in cells(notebook, "code") for text in (alt_text(cell), prose(caption(cell)))]
     return [
         f"{where(cell)} types {number!r}: let a cell display it, or allow it in metadata.latent_dynamics.numbers"
         for cell, text in texts
@@ -121,6 +121,20 @@ def directive_prose(token):
 def alt_text(cell):
     image = cell.metadata.get("mystnb", {}).get("image", {})
     return str(image.get("alt") or "").strip()
+
+
+def caption(cell):
+    figure = cell.metadata.get("mystnb", {}).get("figure", {})
+    return str(figure.get("caption") or "").strip()
+
+
+def missing_captions(notebook):
+    """Cells with alt text, which draw, but without a caption: such a figure has no number."""
+    return [
+        f"{where(cell)} draws: say what the figure shows and how to read it in its metadata.mystnb.figure.caption"
+        for cell in cells(notebook, "code")
+        if alt_text(cell) and not caption(cell).endswith(".")
+    ]
 
 
 def missing_alt(notebook):
@@ -207,7 +221,7 @@ def level_1(notebook):
 
 # --- on the book ------------------------------------------------------------------------------------------------------
 
-EACH = [bad_state, typed_numbers, missing_alt, wide_sources]
+EACH = [bad_state, typed_numbers, missing_alt, missing_captions, wide_sources]
 EVERY = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -336,6 +350,17 @@ def test_a_figure_without_alt_text_is_found():
     assert not missing_alt(notebook_of(new_code_cell("import matplotlib.pyplot as plt")))
     typed = notebook_of(new_code_cell("plt.show()", metadata={"mystnb": {"image": {"alt": "It rises to 4 degrees"}}}))
     assert typed_numbers(typed)
+
+
+def test_a_figure_without_a_caption_is_found():
+    drawn = {"image": {"alt": "A curve"}}
+    for figure in ({}, {"caption": ""}, {"caption": "no sentence"}):
+        bad = new_code_cell("plt.show()", metadata={"mystnb": drawn | {"figure": figure}})
+        assert missing_captions(notebook_of(bad))
+    good = new_code_cell("plt.show()", metadata={"mystnb": drawn | {"figure": {"caption": "It rises."}}})
+    assert not missing_captions(notebook_of(good, new_code_cell("1 + 1")))
+    good.metadata.mystnb.figure.caption = "It rises to 4 degrees."
+    assert typed_numbers(notebook_of(good))
 
 
 def narrow():

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,11 +16,10 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
-REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))["repository"]["url"]
 sys.path.append(str(ROOT / "book" / "_ext"))
 light_theme = pytest.importorskip("light_theme")
-native_maths, site_files, small_pictures, social_card = map(
-    __import__, ("native_maths", "site_files", "small_pictures", "social_card")
+captions, native_maths, repository, site_files, small_pictures, social_card = map(
+    __import__, ("captions", "native_maths", "repository", "site_files", "small_pictures", "social_card")
 )
 
 
@@ -29,6 +29,19 @@ def test_the_card_shows_its_title_and_poles(tmp_path):
     assert card.shape == social_card.SIZE[::-1]
     for part in (card[:200], card[250:560]):
         assert 0.01 < (part < 200).mean() < 0.5
+
+
+def test_of_a_captioned_cell_only_the_pictures_are_figures():
+    from docutils import nodes
+
+    def figure(*shown):
+        return nodes.figure("", nodes.container("", *shown), nodes.caption("", "what it shows"))
+
+    page = nodes.document(None, None)
+    page += [figure(nodes.image()), figure(nodes.paragraph("", "a sentence")), nodes.paragraph("", "the next cell")]
+    captions.only_pictures(None, page)
+    assert [node.tagname for node in page] == ["figure", "container", "paragraph"]
+    assert page[0][-1].tagname == "caption" and page[1].astext() == "a sentence"
 
 
 # --- the first cell ---------------------------------------------------------------------------------------------------
@@ -45,26 +58,111 @@ def test_every_notebook_begins_with_the_same_hidden_cell():
     assert all(cell["metadata"].get("tags") == ["remove-cell"] for cell in first)
 
 
-@pytest.mark.parametrize("in_colab", [True, False])
-def test_the_first_cell_installs_the_package_from_the_repository_in_colab_alone(monkeypatch, in_colab):
+def run_first_cell(notebook):
+    """Run the first cell of a notebook, as Jupyter would; returns the lines that it gives to pip."""
     from IPython.core.inputtransformer2 import TransformerManager
 
-    ran = []
-    shell = SimpleNamespace(run_line_magic=lambda name, line: ran.append(f"{name} {line}"))
-    if in_colab:
-        monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace())
-    code = TransformerManager().transform_cell("".join(first_cell(NOTEBOOKS[0])["source"]))
-    exec(code, {"get_ipython": lambda: shell})
-    assert ran == ([f"pip install --quiet git+{REPOSITORY}"] if in_colab else [])
+    ran, names = [], {}
+    shell = SimpleNamespace(run_line_magic=lambda name, line: ran.append(f"{name} {line.format(**names)}"))
+    names["get_ipython"] = lambda: shell
+    exec(TransformerManager().transform_cell("".join(json.loads(notebook)["cells"][0]["source"])), names)
+    return ran
 
 
-def test_no_other_place_names_another_repository():
-    name = re.search(r"github\.com/([\w-]+/[\w-]+)", REPOSITORY)[1]
-    for path in ("README.md", "CITATION.cff", "book/references.bib"):
-        text = (ROOT / path).read_text(encoding="utf8")
-        user = name.partition("/")[0]
-        assert name in text
-        assert set(re.findall(rf"{user}/[\w-]+", text)) == {name}
+def test_the_first_cell_does_nothing_but_in_colab_where_it_asks_for_the_address(monkeypatch):
+    notebook = NOTEBOOKS[0].read_text(encoding="utf8")
+    assert run_first_cell(notebook) == []
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace())
+    with pytest.raises(AssertionError, match="address of the repository"):
+        run_first_cell(notebook)
+
+
+def test_a_downloaded_notebook_knows_the_address_once_the_book_has_one(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace())
+    built = app(tmp_path)
+    for address in ("", "https://github.com/user/book"):
+        source = tmp_path / "_sources" / "book" / NOTEBOOKS[0].name
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_bytes(NOTEBOOKS[0].read_bytes())
+        built.config = SimpleNamespace(html_theme_options={"repository_url": address})
+        repository.tell_the_notebooks(built, None)
+        if address:
+            assert run_first_cell(source.read_text(encoding="utf8")) == [f"pip install --quiet git+{address}"]
+        else:
+            assert source.read_bytes() == NOTEBOOKS[0].read_bytes()
+
+
+# --- the repository ---------------------------------------------------------------------------------------------------
+
+
+FIRST_TEXT = "https://github.com/vulcan-332/latent_dynamics"  # with its own project, which is not this book's
+
+
+def test_no_repository_is_given_in_the_configuration():
+    """Not even by leaving it out: Jupyter Book's own default is its own repository."""
+    from jupyter_book.config import get_final_config
+
+    none = {"latex_individualpages": False}
+    config, _ = get_final_config(user_yaml=ROOT / "_config.yml", cli_config=none, raise_on_invalid=True)
+    assert config["html_theme_options"]["repository_url"] == ""
+
+
+def test_no_file_claims_to_know_where_the_book_is():
+    """It is wherever it was cloned from. Two places name the project of the first text, as a source."""
+    named = re.compile(r"https://github\.com/[\w-]+/latent_dynamics|[\w-]+\.github\.io(?=/latent)")
+    for path in (*NOTEBOOKS, *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CITATION.cff", "_config.yml",
+                 "pyproject.toml", "book/bibliography.md", "book/references.bib"))):  # fmt: skip
+        found = [one for one in named.findall(path.read_text(encoding="utf8")) if "/OWNER/" not in one]
+        assert found == ([FIRST_TEXT] if path.name in ("README.md", "references.bib") else []), path.name
+
+
+@pytest.mark.parametrize(
+    "remote, address",
+    [
+        ("https://github.com/User-1/a.book.git\n", "https://github.com/User-1/a.book"),
+        ("https://token:x@github.com/user/book/", "https://github.com/user/book"),
+        ("git@github.com:user/book.git", "https://github.com/user/book"),
+        ("ssh://git@github.com/user/book", "https://github.com/user/book"),
+        ("/home/user/book", ""),
+        ("https://gitlab.com/user/book.git", ""),
+        ("http://127.0.0.1:8000/github.com/user/book", ""),
+        ("", ""),
+    ],
+)
+def test_only_an_address_on_the_web_is_one(remote, address):
+    assert repository.web_address(remote) == address
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A folder of git's without a remote, and no word of one in the environment."""
+    for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    return tmp_path
+
+
+def test_the_address_is_the_first_of_what_is_given_the_environment_and_git(clone, monkeypatch):
+    assert repository.find(clone) == ""
+    subprocess.run(["git", "remote", "add", "origin", "git@github.com:a/book.git"], cwd=clone, check=True)
+    assert repository.find(clone) == "https://github.com/a/book"
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "b/book")
+    assert repository.find(clone) == "https://github.com/b/book"
+    assert repository.find(clone, "https://github.com/c/book") == "https://github.com/c/book"
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("GITHUB_REPOSITORY")
+    assert repository.find(clone) == "", "no git"
+
+
+def test_a_book_without_an_address_has_no_buttons_that_need_one(clone):
+    config = SimpleNamespace(html_theme_options={"launch_buttons": {"colab_url": "x"}})
+    repository.tell_the_theme(SimpleNamespace(srcdir=clone), config)
+    buttons = ("use_repository_button", "use_issues_button", "launch_buttons")
+    assert not any(map(config.html_theme_options.get, buttons))
+    config.html_theme_options |= {"repository_url": "https://github.com/a/b", "launch_buttons": {"colab_url": "x"}}
+    repository.tell_the_theme(SimpleNamespace(srcdir=clone), config)
+    assert all(map(config.html_theme_options.get, buttons))
 
 
 def test_binder_installs_what_everybody_does_but_cuda():
@@ -82,7 +180,7 @@ def test_binder_installs_what_everybody_does_but_cuda():
 
 
 @pytest.mark.parametrize(
-    "repository, address",
+    "where, address",
     [
         ("https://github.com/User-1/a_book", "https://user-1.github.io/a_book/"),
         ("https://github.com/user/a.book.git", "https://user.github.io/a.book/"),
@@ -91,8 +189,8 @@ def test_binder_installs_what_everybody_does_but_cuda():
         ("", ""),
     ],
 )
-def test_the_published_address_follows_from_the_repository(repository, address):
-    assert site_files.pages_address(repository) == address
+def test_the_published_address_follows_from_the_repository(where, address):
+    assert site_files.pages_address(where) == address
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,13 @@ def front_page(site=SITE):
     return re.search(r'url=([^"]*)"', (site / "index.html").read_text("utf8"))[1]
 
 
+def repository(site=SITE):
+    """The address of the repository that the book was built from, by its front page; nothing if it has none."""
+    front = (site / front_page(site)).read_text("utf8")
+    found = re.search(r'<a href="([^"]*)"[^>]*\bbtn-source-repository-button', front)
+    return found[1] if found else ""
+
+
 def pages_with_players():
     """Those with a rollout player among their widgets."""
     return [page for page in pages_with_widgets() if "RolloutPlayer" in (SITE / page).read_text("utf8")]

@@ -7,16 +7,15 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from built_book import ROOT, built_pages, front_page
+from built_book import ROOT, built_pages, front_page, repository
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
-REPOSITORY = CONFIG["repository"]["url"]
 
 
 def published(site):
-    """The address at which the book is published, as the front page tells it."""
-    address = re.search(r'<link rel="canonical" href="([^"]*)"', (site / front_page(site)).read_text("utf8"))[1]
-    return address.removesuffix(front_page(site))
+    """The address at which the book is published, as the front page tells it; nothing if it has none."""
+    address = re.search(r'<link rel="canonical" href="([^"]*)"', (site / front_page(site)).read_text("utf8"))
+    return address[1].removesuffix(front_page(site)) if address else ""
 
 
 def test_a_dark_page_is_printed_light(visit, site):
@@ -29,14 +28,15 @@ def test_a_dark_page_is_printed_light(visit, site):
     assert page.evaluate(theme) == "dark"
 
 
-def test_launch_buttons_are_reached_by_keyboard(visit, a_player_page):
+def test_the_buttons_of_a_page_are_reached_by_keyboard(visit, site, a_player_page):
     page = visit(a_player_page)
     page.locator(".primary-toggle").focus()
     page.keyboard.press("Tab")
     focused = "[document.activeElement.ariaLabel, getComputedStyle(document.activeElement).outlineStyle]"
-    assert page.evaluate(focused) == ["Launch interactive content", "solid"]
+    called, group = ("Launch interactive content", "launch") if repository(site) else ("Download this page", "download")
+    assert page.evaluate(focused) == [called, "solid"]
     page.keyboard.press("Enter")
-    links = page.locator(".dropdown-launch-buttons a")
+    links = page.locator(f".dropdown-{group}-buttons a")
     links.first.wait_for(state="visible", timeout=2000)
     page.keyboard.press("ArrowDown")
     assert links.first.evaluate("(link) => link === document.activeElement"), "the keyboard does not reach the links"
@@ -49,7 +49,10 @@ def meta(site, page):
 
 
 def pages_of_the_map(site):
-    """The pages that the sitemap lists, as paths within the book."""
+    """The pages that the sitemap lists, as paths within the book; none where the book has no address."""
+    if not published(site):
+        assert not (site / "sitemap.xml").exists()
+        return []
     root = ET.parse(site / "sitemap.xml").getroot()
     places = [place.text for place in root.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
     assert all(place.startswith(published(site)) for place in places)
@@ -57,15 +60,21 @@ def pages_of_the_map(site):
 
 
 def test_a_page_on_the_map_has_a_card(site, any_page):
-    if any_page not in pages_of_the_map(site):
-        assert any_page in ("404.html", "genindex.html", "search.html")
+    listed, around = pages_of_the_map(site), any_page in ("404.html", "genindex.html", "search.html")
+    if around or not published(site):
+        assert any_page not in listed and "og:url" not in meta(site, any_page)
         return
+    assert any_page in listed
     tags = meta(site, any_page)
-    assert 40 <= len(tags["description"]) <= 260
     assert tags["og:description"] == tags["description"] and tags["og:title"]
     assert tags["og:url"] == published(site) + any_page
     assert tags["twitter:card"] == "summary_large_image" and len(tags["og:image:alt"]) > 20
     check_card(site, tags)
+
+
+def test_a_page_describes_itself(site, any_page):
+    if any_page not in ("404.html", "genindex.html", "search.html"):
+        assert 40 <= len(meta(site, any_page)["description"]) <= 260
 
 
 def check_card(site, tags):
@@ -76,18 +85,23 @@ def check_card(site, tags):
 
 
 def test_the_front_door_has_a_card_too(site):
-    check_card(site, meta(site, "index.html"))
+    tags = meta(site, "index.html")
+    if published(site):
+        check_card(site, tags)
+    else:
+        assert "og:image" not in tags
 
 
 def test_the_map_leads_to_pages(site):
     listed = pages_of_the_map(site)
-    assert front_page(site) == listed[0]
+    assert listed[:1] == ([front_page(site)] if published(site) else [])
     assert set(listed) <= set(built_pages())
 
 
 def test_the_address_follows_from_the_repository(site):
-    user, book = urlsplit(REPOSITORY).path.strip("/").split("/")
-    assert published(site) == (CONFIG["html"].get("baseurl") or f"https://{user}.github.io/{book}/")
+    user, _, book = urlsplit(repository(site)).path.strip("/").partition("/")
+    expected = CONFIG["html"].get("baseurl") or (f"https://{user.lower()}.github.io/{book}/" if book else "")
+    assert published(site) == expected
 
 
 def test_a_page_has_the_books_icon(site, any_page):
@@ -101,7 +115,7 @@ def test_lost_readers_find_back_from_any_depth(visit, site):
     lost = (site / "404.html").read_text("utf8")
     page = visit("book/no/such/page.html", over="http", body=lost)
     links = page.locator("a").evaluate_all("(links) => links.map((link) => new URL(link.href).pathname)")
-    assert links == [urlsplit(published(site)).path + path for path in (front_page(site), "search.html")]
+    assert links == [(urlsplit(published(site)).path or "/") + path for path in (front_page(site), "search.html")]
 
 
 @pytest.mark.parametrize("over", ["http", "file"])

@@ -4,18 +4,18 @@ Each check returns sentences about what is wrong. They come in an order in which
 """
 
 import gzip
+import json
 import re
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from built_book import ROOT, VIEW, front_page
+from built_book import ROOT, VIEW, front_page, repository
 from open_widgets import serious_findings
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
-REPOSITORY = CONFIG["repository"]["url"]
 PAGE_LIMIT, FRONT_LIMIT = 1.5e6, 1.0e6  # bytes over the wire, each file compressed
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 720}
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1200, "height": 720}
 NOTE = "could not start"
 WITH_CODE = "book/09_recurrent_states.html"  # the chapter with most of it
 
@@ -237,11 +237,51 @@ SMALL = """() => [...document.querySelectorAll('.ld button, .ld select, .ld inpu
     .filter(([, height]) => height > 0 && height < 24)"""
 
 
-def fits_a_phone(page, site, name):
-    page.set_viewport_size(PHONE)
+MAY_SCROLL = ".pst-scrollable-table-container, .ld-numbers"
+CUT_OFF = """async (mayScroll) => {  // with all that is folded unfolded
+    const article = document.querySelector('article'), found = [];
+    if (!article) return found;
+    const folded = [...article.querySelectorAll('details:not([open])')];
+    folded.forEach((node) => { node.open = true; });
+    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+    const { left, right } = article.getBoundingClientRect();
+    const own = (node) => getComputedStyle(node).overflowX;
+    const held = (node) => node !== article && (own(node) !== 'visible' || held(node.parentElement));
+    const named = (node) => `${node.outerHTML.slice(0, 60)} (${node.textContent.trim().slice(0, 30)})`;
+    for (const node of article.querySelectorAll('*')) {
+        const box = node.getBoundingClientRect();
+        if (!node.checkVisibility() || box.width < 2) continue;
+        if (node.matches('span.math, span.math *, mjx-container *')) continue;  // a formula's parts overlap
+        const formula = node.matches('mjx-container') && node.querySelector('mjx-math').getBoundingClientRect();
+        const wide = Math.round((formula ? formula.width : node.scrollWidth) - node.clientWidth);
+        if (own(node) !== 'visible' && wide > 1) {
+            const silent = getComputedStyle(node).maskImage === 'none';
+            if (!node.matches(mayScroll)) found.push(`${wide} px are cut off of ${named(node)}`);
+            else if (silent) found.push(`it does not show that it scrolls: ${named(node)}`);
+        } else if ((box.right > right + 1 || box.left < left - 1) && !held(node.parentElement)) {
+            found.push(`it sticks out of the column: ${named(node)}`);
+        }
+    }
+    folded.forEach((node) => { node.open = false; });
+    return found;
+}"""
+
+
+def fits(page, screen, may_scroll=MAY_SCROLL):
+    """What is wider than the screen, or than the column; tables may be, if they show it."""
+    page.set_viewport_size(screen)
     page.wait_for_timeout(200)
-    if (width := page.evaluate("document.documentElement.scrollWidth")) > PHONE["width"]:
-        yield f"{width} px wide on a screen of {PHONE['width']}"
+    if (width := page.evaluate("document.documentElement.scrollWidth")) > screen["width"]:
+        yield f"{width} px wide on a screen of {screen['width']}"
+    yield from page.evaluate(CUT_OFF, may_scroll)
+
+
+def fits_a_desk(page, site, name):
+    return fits(page, DESK)
+
+
+def fits_a_phone(page, site, name):
+    yield from fits(page, PHONE, f"{MAY_SCROLL}, mjx-container")  # a long equation may scroll there as well
     for called, height in page.evaluate(SMALL):
         yield f"{called} is {height:.0f} px high: too small for a finger"
     page.set_viewport_size(DESK)
@@ -267,27 +307,29 @@ def can_be_launched_and_downloaded(page, site, name):
         if "launch-buttons" in (site / name).read_text("utf8"):
             yield "a page without a notebook has launch buttons"
         return
-    book, owner = name.replace(".html", ".ipynb"), urlsplit(REPOSITORY).path.strip("/")
-    branch = CONFIG["repository"]["branch"]
+    address, book, branch = repository(site), name.replace(".html", ".ipynb"), CONFIG["repository"]["branch"]
+    owner = urlsplit(address).path.strip("/")
     wanted = [
         f"https://mybinder.org/v2/gh/{owner}/{branch}?urlpath=lab/tree/{book}",
         f"https://colab.research.google.com/github/{owner}/blob/{branch}/{book}",
     ]
     places = "(links) => links.map((link) => link.getAttribute('href'))"
-    if (links := page.locator(".dropdown-launch-buttons a").evaluate_all(places)) != wanted:
+    if (links := page.locator(".dropdown-launch-buttons a").evaluate_all(places)) != (wanted if address else []):
         yield f"launches {links}"
+    if f'REPOSITORY = "{address}"' not in "".join(json.loads(source.read_text("utf8"))["cells"][0]["source"]):
+        yield "the notebook to download has another address"
     download = page.locator(".dropdown-download-buttons a").first.evaluate("(link) => link.href")
     if not download.endswith(f"_sources/{book}"):
         yield f"downloads {download}"
-    if page.locator(".dropdown-source-buttons a").first.get_attribute("href") != REPOSITORY:
+    if page.locator(".dropdown-source-buttons a").evaluate_all(places)[:1] != ([address] if address else []):
         yield "its source is elsewhere"
 
 
 CHECKS = (
     is_quiet, has_its_widgets, is_light, asks_for_mathjax_only_where_it_sets_a_formula, measures_run_times,
     renders_what_cells_print, draws_every_icon, describes_every_picture, can_be_launched_and_downloaded, is_accessible,
-    is_light_in_the_light, is_dark_in_the_dark_and_legible, fits_a_phone, prints_the_text_and_nothing_to_press,
-    answers_to_every_control, is_quiet,
+    is_light_in_the_light, is_dark_in_the_dark_and_legible, fits_a_desk, fits_a_phone,
+    prints_the_text_and_nothing_to_press, answers_to_every_control, is_quiet,
 )  # fmt: skip
 
 
