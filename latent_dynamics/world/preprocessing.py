@@ -94,9 +94,10 @@ def to_bytes(rgb, view=DEFAULT):
 def by_shares(band, view):
     """Shrink a band of the screen (..., rows, 600, 3) to a view whose blocks are not whole: (..., H, W) uint8."""
     rows, columns = shares(band.shape[-3], view.height), shares(SCREEN[1], view.width)
-    channels = [rows @ band[..., c].astype(np.float64) @ columns.T for c in range(3)]  # (..., H, W) each
-    mixed = [sum(w * plane for w, plane in zip(GRAY, channels, strict=True)) / 256] if view.gray else channels
-    frames = np.rint(np.stack(mixed, -1)).astype(np.uint8)
+    planes = [band[..., c].astype(np.uint16) for c in range(3)]
+    planes = [sum(w * plane for w, plane in zip(GRAY, planes, strict=True))] if view.gray else planes
+    sums = [rows @ plane.astype(np.float64) @ columns.T for plane in planes]  # (..., H, W) each
+    frames = np.rint(np.stack(sums, -1) / (256 if view.gray else 1)).astype(np.uint8)
     return frames[..., 0] if view.gray else frames
 
 
