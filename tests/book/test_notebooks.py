@@ -1,4 +1,4 @@
-"""Hygiene of the chapters: committed without outputs, no typed numbers in prose, alt text, one order of sections.
+"""Hygiene of the chapters: committed without outputs, no typed numbers in prose, alt text, captions, order.
 
 Each check is a function from a notebook to a list of complaints, tried below on a notebook that breaks its rule.
 """
@@ -20,11 +20,18 @@ from latent_dynamics import pages
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if re.match(r"\d\d_", path.name)]
+UNCAPTIONED = {  # whose figures have no captions yet
+    "01_collecting_data", "02_preprocessing", "03_autoencoding", "04_dynamics", "05_controller_comparison",
+    "intro", "ladder", "what_we_learned", "06_drift_analysis", "07_temporal_latents", "08_multi_step_and_noise",
+    "09_recurrent_states", "10_why_not_pixels", "11_elbo", "12_vrnn", "13_rssm", "14_jepa", "15_planning", "16_acting",
+    "17_predicting_control",
+}  # fmt: skip
 
 HEAD = ["What you will learn", "What you need", "Run time", "Predict first"]
 FOOT = ["What can go wrong", "Take-away", "Exercises", "Further reading"]
 
 DRAWS = re.compile(r"plt\.|plotting\.[a-z_]+\(|\.plot\(")
+SHOWS = re.compile(r"(?<![.\w])(?:pages\.|ld\.pages\.)?(?:display|made_in|say|show|source|table|time_taken)\(")
 MAGIC = re.compile(r"^(\s*)%.*", re.M)
 COLUMNS = 76  # characters of code that a page shows in one line
 NUMBER = re.compile(r"(?<![A-Za-z_\d.,])\d+(?:[.,]\d+)*")  # not the digit of a name, as in float32 or CartPole-v1
@@ -69,10 +76,10 @@ def bad_state(notebook):
 
 
 def typed_numbers(notebook):
-    """Digits in prose and alt texts, beyond the notebook's own list of settings that may be named there."""
+    """Digits in prose, alt texts and captions, beyond the notebook's own list of settings that may be named there."""
     allowed = notebook.metadata.get("latent_dynamics", {}).get("numbers", [])
     texts = [(cell, prose(cell.source)) for cell in cells(notebook, "markdown")]
-    texts += [(cell, alt_text(cell)) for cell in cells(notebook, "code")]
+    texts += [(cell, text) for cell in cells(notebook, "code") for text in (alt_text(cell), prose(caption(cell)))]
     return [
         f"{where(cell)} types {number!r}: let a cell display it, or allow it in metadata.latent_dynamics.numbers"
         for cell, text in texts
@@ -121,6 +128,20 @@ def directive_prose(token):
 def alt_text(cell):
     image = cell.metadata.get("mystnb", {}).get("image", {})
     return str(image.get("alt") or "").strip()
+
+
+def caption(cell):
+    figure = cell.metadata.get("mystnb", {}).get("figure", {})
+    return str(figure.get("caption") or "").strip()
+
+
+def missing_caption(notebook):
+    """Figures without a caption, and with one that would stand below something else as well."""
+    for cell in cells(notebook, "code"):
+        if alt_text(cell) and not caption(cell):
+            yield f"{where(cell)} draws: say what its figure shows in its metadata.mystnb.figure.caption"
+        if caption(cell) and (shows := SHOWS.findall(cell.source)):
+            yield f"{where(cell)} has a caption and {shows[0]}...), which would get it too: put that into another cell"
 
 
 def missing_alt(notebook):
@@ -224,12 +245,23 @@ def test_chapter_has_its_sections(path):
     assert not complaints, f"{path.name}:\n" + "\n".join(complaints)
 
 
+@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.stem not in UNCAPTIONED], ids=lambda path: path.stem)
+def test_figures_have_captions(path):
+    complaints = list(missing_caption(read(path)))
+    assert not complaints, f"{path.name}:\n" + "\n".join(complaints)
+
 def test_every_notebook_is_in_the_table_of_contents():
     """A notebook that is not there is never executed."""
     toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
     listed = set(re.findall(r"(?:file|root): *(\S+)", toc))
     missing = [path.name for path in NOTEBOOKS if f"book/{path.stem}" not in listed]
     assert NOTEBOOKS and not missing, f"not in _toc.yml: {missing}"
+
+
+def test_the_sidebar_counts_chapters_as_their_files_do():
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    numbered = [Path(entry["file"]).name for part in parts if "numbered" in part for entry in part["chapters"]]
+    assert [int(name[:2]) for name in numbered] == list(range(1, len(CHAPTERS) + 1))
 
 
 def test_the_prose_is_read_as_the_book_reads_it():
@@ -336,6 +368,25 @@ def test_a_figure_without_alt_text_is_found():
     assert not missing_alt(notebook_of(new_code_cell("import matplotlib.pyplot as plt")))
     typed = notebook_of(new_code_cell("plt.show()", metadata={"mystnb": {"image": {"alt": "It rises to 4 degrees"}}}))
     assert typed_numbers(typed)
+
+
+def drawing(source="plt.show()", caption="A curve, and how to read it."):
+    metadata = {"image": {"alt": "A curve"}, "figure": {"caption": caption}}
+    return notebook_of(new_code_cell(source, metadata={"mystnb": metadata}))
+
+
+def test_a_figure_without_a_caption_is_found():
+    assert not list(missing_caption(drawing()))
+    assert list(missing_caption(drawing(caption=" ")))
+    assert not list(missing_caption(notebook_of(new_code_cell("1 + 1"))))
+    assert typed_numbers(drawing(caption="It rises to 4 degrees."))
+    assert not typed_numbers(drawing(caption="It is $4x$."))
+
+
+@pytest.mark.parametrize("more", ["say('so')", "pages.table([], [])", "show(Player())", "    say('so')"])
+def test_a_caption_that_would_stand_below_something_else_is_found(more):
+    assert list(missing_caption(drawing(f"plt.show()\nif True:\n    {more.strip()}")))
+    assert not list(missing_caption(drawing("plt.show()  # hearsay(1), axes.table(2)")))
 
 
 def narrow():
