@@ -246,6 +246,12 @@ def test_every_notebook_is_in_the_table_of_contents():
     assert NOTEBOOKS and not missing, f"not in _toc.yml: {missing}"
 
 
+def test_the_sidebar_counts_chapters_as_their_files_do():
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    numbered = [Path(entry["file"]).name for part in parts if "numbered" in part for entry in part["chapters"]]
+    assert [int(name[:2]) for name in numbered] == list(range(1, len(CHAPTERS) + 1))
+
+
 def test_the_prose_is_read_as_the_book_reads_it():
     parse = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["parse"]
     assert set(parse["myst_enable_extensions"]) == EXTENSIONS

@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 sys.path.append(str(ROOT / "book" / "_ext"))
 light_theme = pytest.importorskip("light_theme")
-captions, native_maths, repository, site_files, small_pictures, social_card = map(
-    __import__, ("captions", "native_maths", "repository", "site_files", "small_pictures", "social_card")
+captions, native_maths, repository, site_files, small_pictures, social_card, target_links = map(
+    __import__,
+    ("captions", "native_maths", "repository", "site_files", "small_pictures", "social_card", "target_links"),
 )
 
 
@@ -208,6 +209,18 @@ def test_a_description_is_what_a_page_says_first_without_formulas_and_labels(tex
     from docutils.core import publish_doctree
 
     assert site_files.first_words(publish_doctree(f"Title\n=====\n\n{text}\n")) == words
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_may_name_a_target_of_another_page_but_no_heading_by_its_words():
+    from docutils.core import publish_doctree
+
+    env = SimpleNamespace(docname="page", metadata={"page": {}})
+    page = publish_doctree("A title\n=======\n\n.. _here:\n\nText.\n\nMore\n----\n")
+    target_links.remember(SimpleNamespace(env=env), page)
+    assert {name: where[1] for name, where in env.metadata["page"]["myst_slugs"].items()} == {"here": "here"}
 
 
 # --- formulas ---------------------------------------------------------------------------------------------------------
