@@ -61,10 +61,12 @@ def made_in():
     made = {path.name.split(".")[0]: taken for path, taken in asked.items() if path.parent != store.SHIPPED}
     if not asked:
         return say("Nothing has been collected or trained for this notebook yet.")
+    lines = []
     if made:
-        say(f"What was made once, and is kept from then on: {_listed(made)}; {sum(made.values()):.0f} seconds in all.")
+        lines.append(f"Made once, and kept from then on: {_listed(made)}; {sum(made.values()):.0f} seconds in all.")
     if came:
-        say(f"What came trained with the package, and what its training took there: {_listed(came)}.")
+        lines.append(f"Came trained with the package, with the seconds that its training took: {_listed(came)}.")
+    say("\n\n".join([":::{dropdown} What was made, and what it took", *lines, ":::"]))
 
 
 def _listed(seconds):

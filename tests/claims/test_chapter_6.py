@@ -144,6 +144,31 @@ def test_late_steps_are_judged_on_poles_that_were_slow_at_first():
         assert ended > times * lasted
 
 
+def test_exact_physics_seems_to_drift_slowly_where_the_fast_poles_are_no_longer_scored():
+    short = drift.replayed_windows(ld.load_episodes("random", "test"), context=0, horizon=10, stride=7)
+    j = drift.judge(references.ExactPhysics(), short)
+    lasts = j.alive[:, 9]
+    of_each, of_these = j.median()[[4, 9]], np.median(j.theta_error[lasts][:, [4, 9]], 0)
+    assert of_these[1] / of_these[0] > 1.3 * of_each[1] / of_each[0]
+
+
+def test_without_velocity_and_pushes_physics_drifts_nearly_as_the_model_and_pushes_weigh_more(judged, windows):
+    class Unpushed(references.ExactPhysics):
+        def imagine(self, belief, actions, samples=None):
+            path = []
+            for a in actions.unbind(1):
+                belief = sum(ld.CARTPOLE.step(belief, 0 * a + side) for side in (0, 1)) / 2
+                path.append(belief)
+            return torch.stack(path, 1)
+
+    lacking = (references.ExactPhysics(1), Unpushed(), Unpushed(1))
+    still, deaf, neither = (drift.judge(m, windows["intervened"]).median()[9] for m in lacking)
+    ours = judged["model"]["intervened"].median()[9]
+    assert 0.6 * ours < neither < 1.1 * ours
+    assert still < deaf < neither
+    assert judged["physics"]["intervened"].median()[9] < 0.3 * still  # control: with both
+
+
 def test_without_memory_more_context_changes_nothing(model):
     test = ld.load_episodes("random", "test")
     w = drift.replayed_windows(test, context=4, horizon=5, stride=7)

@@ -75,6 +75,26 @@ def test_a_second_frame_makes_the_velocity_readable_and_the_last_push_is_missing
     assert with_push > two_frames + 0.08
 
 
+def test_two_frames_tell_fast_turns_and_no_slow_ones(two, test):
+    train, budget = ld.load_episodes("mixed", "train"), ld.training.Budget(epochs=6, batch_size=256, learning_rate=1e-2)
+
+    def inputs(episodes):
+        now = episodes.before + 1
+        return controllers.beliefs_of(two, episodes)[now], torch.from_numpy(episodes.states[now][:, 3:]).float()
+
+    (fit, velocity), (held_out, truth) = inputs(train), inputs(test)
+    fast = truth[:, 0].abs() > 1 / (cartpole.PIXELS_PER_METRE * 2 * cartpole.HALF_POLE) / cartpole.TIME_STEP
+    off = {}
+    for frames, columns in (("one", slice(8)), ("two", slice(16))):
+        net = probes.mlp_probe(fit[::3, columns], velocity[::3], ld.artifacts.default_seed(), budget=budget)
+        missed = (net(held_out[:, columns]) - truth)[:, 0].abs()
+        off[frames] = [float(missed[rows].median()) for rows in (fast, ~fast)]
+    still = [float(truth[rows].abs().median()) for rows in (fast, ~fast)]
+    assert off["two"][0] < 0.8 * min(off["one"][0], still[0])
+    assert off["two"][1] > 0.85 * still[1]
+    assert 0.1 < float(fast.double().mean()) < 0.5
+
+
 def test_the_push_between_two_frames_shows_in_neither():
     state = torch.tensor([[0.1, 0.2, 0.03, -0.4]] * 2, dtype=torch.float64)
     after = cartpole.step(state, torch.tensor([0, 1]))

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import latent_dynamics as ld
-from latent_dynamics import controllers, drift, references, statistics
+from latent_dynamics import drift, references, statistics
 from latent_dynamics.world import closest_picture, reader
-from latent_dynamics.world.cartpole import TIME_STEP, sign_theta_and_velocity
+from latent_dynamics.world.cartpole import TIME_STEP
 from latent_dynamics.world.preprocessing import from_bytes
 from latent_dynamics.world.worlds import CARTPOLE
 
@@ -286,18 +286,3 @@ def test_what_the_pen_draws_is_read_as_the_frames_that_it_stands_for(position_ve
         bins = [off[(theta[whole] >= low) & (theta[whole] < low + 4)] for low in (-8, -4, 0, 4)]
         worst[name] = max(abs(float(one.nanmean())) for one in bins)
     assert worst["the pen"] < 0.1 < worst["one that leans too far"], worst
-
-
-# Acting
-
-
-def test_the_rule_forgives_a_threshold_that_is_off_by_a_fraction_of_a_degree_but_not_by_four():
-    lost = {}
-    for delta in (0.3, 4.0):  # degrees; a smooth controller would leave the track with the first
-        now, up = controllers.first_states(30, 10_000), torch.ones(30, dtype=torch.bool)
-        for _ in range(CARTPOLE.time_limit):
-            leaning = now - torch.tensor([0, 0, np.radians(delta), 0])
-            now = ld.cartpole.step(now, sign_theta_and_velocity(leaning))
-            up &= ~ld.cartpole.fallen(now)
-        lost[delta] = float((~up).double().mean())
-    assert lost[0.3] < 0.1 and lost[4.0] > 0.9
