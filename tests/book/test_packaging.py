@@ -94,6 +94,22 @@ def test_make_help_lists_every_target():
         assert re.search(rf"^  make {target} +\S", listed, re.M), f"make help does not tell of {target}"
 
 
+@pytest.mark.parametrize("machine", ["Darwin x86_64", "Darwin arm64"])
+def test_make_says_that_there_is_no_pytorch_for_intel_macs(tmp_path, machine):
+    if not shutil.which("make") or sys.platform == "win32":
+        pytest.skip("there is no make here")
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\ncase "$1" in -c) echo {machine};; *) echo called "$@";; esac\n')
+    python.chmod(0o755)
+    made = subprocess.run(["make", "book"], cwd=tmp_path, capture_output=True, text=True)
+    assert ("called -m pip install" in made.stdout) == (machine != "Darwin x86_64")
+    assert ("PYTHON=" in made.stderr and "Intel Mac" in made.stderr) == (machine == "Darwin x86_64")
+    assert (made.returncode == 0) == (machine != "Darwin x86_64")
+
+
 @pytest.mark.parametrize("target", [target for target in make_targets() if target != "help"])
 def test_every_target_is_a_command(target):
     assert f"\t$(PY) -m latent_dynamics {target}\n" in text("Makefile")
