@@ -56,9 +56,17 @@ class ArtifactWarning(UserWarning):
 
 
 def folder() -> Path:
-    """The folder of kept files: the user's cache folder, or what LATENT_DYNAMICS_CACHE says."""
+    """The folder of kept files: the user's cache folder, or what LATENT_DYNAMICS_CACHE says, a full path."""
     moved = os.environ.get("LATENT_DYNAMICS_CACHE")
-    return Path(moved).expanduser() if moved else Path(platformdirs.user_cache_dir("latent_dynamics", appauthor=False))
+    if not moved:
+        return Path(platformdirs.user_cache_dir("latent_dynamics", appauthor=False))
+    where = Path(moved).expanduser()
+    if not where.is_absolute():
+        raise ValueError(
+            f"LATENT_DYNAMICS_CACHE is {moved!r}: another folder wherever a process starts, and notebooks start in "
+            f"theirs. Give it the full path, such as {where.absolute()}."
+        )
+    return where
 
 
 def files(where=None) -> list[Path]:

@@ -271,6 +271,12 @@ def test_the_folder_moves_with_the_environment(monkeypatch, tmp_path):
     assert store.folder().is_absolute() and "latent_dynamics" in str(store.folder())
 
 
+def test_a_folder_that_is_another_for_each_process_is_refused(monkeypatch):
+    monkeypatch.setenv("LATENT_DYNAMICS_CACHE", "cache")
+    with pytest.raises(ValueError, match=r"LATENT_DYNAMICS_CACHE is 'cache'.* full path, such as .*/cache"):
+        fetch(Maker())
+
+
 def test_no_folder_runs_from_memory(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("LATENT_DYNAMICS_CACHE", str(tmp_path / "file" / "cache"))
