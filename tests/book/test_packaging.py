@@ -52,6 +52,12 @@ def test_the_installed_packages_are_the_pinned_ones_or_within_the_bounds():
         assert requirement.specifier.contains(found, prereleases=True), f"{requirement}, but {found} is installed"
 
 
+def test_the_package_leaves_what_colab_has_and_either_pygame():
+    core = {requirement.name: requirement for requirement in map(Requirement, PROJECT["dependencies"])}
+    assert core["ipywidgets"].specifier.contains("7.7.1"), "Colab's; another breaks its widgets"
+    assert not {"pygame", "pygame-ce"} & core.keys() and core["gymnasium"].extras == {"classic-control"}
+
+
 def test_environment_yml_and_pyproject_agree():
     environment = yaml.safe_load(text("environment.yml"))
     (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
