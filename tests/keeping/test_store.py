@@ -335,7 +335,9 @@ WORKER = """
     def make():
         with open(log, "a") as file:
             file.write("made\\n")
-        time.sleep(pause)
+        end = time.monotonic() + pause
+        while time.monotonic() < end and not log.with_suffix(".go").exists():
+            time.sleep(0.01)
         return {"x": np.random.default_rng(seed).normal(size=400_000)}, {}
 
     arrays, meta = store.kept("worker", {"seed": seed}, make, kind)
@@ -369,11 +371,13 @@ def wait_for(condition, seconds=60):
 
 def test_two_processes_make_once(tmp_path):
     log = tmp_path / "log"
-    first = start(log, pause=3)
+    first = start(log, pause=60)
     wait_for(log.exists)
-    second = start(log, pause=3)
+    second = start(log)
+    assert "Another process is making worker" in second.stderr.readline()
+    log.with_suffix(".go").touch()
     assert "Another process" not in finish(first)
-    assert "Another process is making worker" in finish(second)
+    finish(second)
     assert log.read_text() == "made\n"
 
 
