@@ -43,6 +43,10 @@ clean: $(PY) ## remove the built book (data and models stay: see `clean --help`)
 
 # Made again when what to install changes; touched last, so that a broken installation is tried again.
 $(READY): pyproject.toml constraints.txt | $(PY)
+	@if test "$$($(PY) -c 'import platform; print(platform.system(), platform.machine())')" = "Darwin x86_64"; then \
+	  echo "PyTorch has made nothing for Intel Macs since 2.2, and the book needs 2.5: this Python cannot install it." >&2; \
+	  echo "On Apple silicon, take a Python of its own kind: rm -rf $(VENV); make book PYTHON=/path/to/python3.12" >&2; \
+	  echo "On an Intel Mac, README.md says what works all the same (Installing by hand)." >&2; exit 1; fi
 	$(PY) -m pip install -c constraints.txt -e ".[book,test]"
 	@touch $@
 

@@ -11,12 +11,15 @@ overwritten or removed. Locks and unfinished files lie in a folder of their own,
 
 import contextlib
 import copy
+import errno
+import glob
 import hashlib
 import io
 import json
 import multiprocessing
 import os
 import re
+import secrets
 import sys
 import time
 import warnings
@@ -36,8 +39,10 @@ BEGINNINGS = {  # of our files' records, and where in the file
     ".safetensors": (8, f'{{"__metadata__":{{"{RECORD}":"{{\\"key\\": '.encode()),
 }
 OUR_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]*\.[0-9a-f]{{10}}\.{RECORD}\.({'|'.join(KINDS)})")
+UNFINISHED = re.compile(rf"({OUR_NAME.pattern})(?:\.[0-9a-f]{{8}})?\.(?:part|lock)")
 WORK = f"{RECORD}.work"  # a folder in the cache folder, for locks and unfinished files
 WORK_SAYS = "Locks and unfinished files of latent_dynamics; what else lies here is left alone.\n"
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # a file system says it has none
 SHIPPED = Path(__file__).parent / "shipped"
 
 _memo: dict[tuple, tuple[dict[str, np.ndarray], dict]] = {}
@@ -51,22 +56,34 @@ class ArtifactWarning(UserWarning):
 
 
 def folder() -> Path:
-    """The folder of kept files: the user's cache folder, or what LATENT_DYNAMICS_CACHE says."""
+    """The folder of kept files: the user's cache folder, or what LATENT_DYNAMICS_CACHE says, a full path."""
     moved = os.environ.get("LATENT_DYNAMICS_CACHE")
-    return Path(moved).expanduser() if moved else Path(platformdirs.user_cache_dir("latent_dynamics", appauthor=False))
+    if not moved:
+        return Path(platformdirs.user_cache_dir("latent_dynamics", appauthor=False))
+    where = Path(moved).expanduser()
+    if not where.is_absolute():
+        raise ValueError(
+            f"LATENT_DYNAMICS_CACHE is {moved!r}: another folder wherever a process starts, and notebooks start in "
+            f"theirs. Give it the full path, such as {where.absolute()}."
+        )
+    return where
 
 
 def files(where=None) -> list[Path]:
     """Every kept file, or every one in another folder, in order of name (finished ones only, and only ours)."""
-    return sorted(path for path in (where or folder()).glob(f"*.{RECORD}.*") if _ours(path))
+    where = where or folder()
+    names = glob.glob(f"*.{RECORD}.*", root_dir=where)  # none in a folder that may not be looked into
+    return sorted(path for name in names if _ours(path := where / name))
 
 
 def _ours(path):
     """Whether a file is one that was written here: by its name and by how it begins."""
-    if not OUR_NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
+    if not OUR_NAME.fullmatch(path.name):
         return False
     at, begins = BEGINNINGS[path.suffix]
     try:
+        if path.is_symlink() or not path.is_file():
+            return False
         with open(path, "rb") as file:
             return file.read(at + len(begins))[at:] == begins
     except OSError:
@@ -75,19 +92,21 @@ def _ours(path):
 
 def clean():
     """Remove every kept file, lock and unfinished file that is ours and not being written; returns the kept files."""
-    removed = files()
-    for path in removed:
-        path.unlink(missing_ok=True)
-    work = folder() / WORK
-    if _is_work(work):
-        for lock in _in_work(work, ".lock"):
-            with contextlib.suppress(Timeout, OSError):
-                with FileLock(lock, blocking=False):
-                    lock.with_suffix(".part").unlink(missing_ok=True)
-                lock.unlink()
-        if [path.name for path in work.iterdir()] == ["README"]:
-            (work / "README").unlink()
-            work.rmdir()
+    removed, work = [], folder() / WORK
+    for path in files():
+        try:
+            path.unlink(missing_ok=True)
+            removed.append(path)
+        except OSError as error:
+            _warn(f"{path} could not be removed: {error.strerror or error}.")
+    with contextlib.suppress(OSError):
+        if _is_work(work):
+            for path in [*_in_work(work, ".part"), *_in_work(work, ".lock")]:
+                if _is_free(_lock_of(path)) is not False:
+                    path.unlink(missing_ok=True)
+            if [path.name for path in work.iterdir()] == ["README"]:
+                (work / "README").unlink()
+                work.rmdir()
     return removed
 
 
@@ -198,16 +217,16 @@ def _remembered(path, version, key, fits):
 
 
 def _make(path, version, key, make, fits):
-    with _locked(path) as may_write:
+    with _locked(path) as part:
         found, problem = _remembered(path, version, key, fits)  # again: another process may have made it meanwhile
         if found:
             return found
         if problem:
             _warn(f"{path} {problem}. Making it again.")
         arrays, meta = _made(path.name, make)
-        if may_write:
+        if part:
             try:
-                _write(path, pack(path.suffix, arrays, meta, key), path.parent / WORK / f"{path.name}.part")
+                _write(path, pack(path.suffix, arrays, meta, key), part)
             except OSError as error:
                 _warn_disk(path, error)
     return arrays, meta
@@ -232,28 +251,57 @@ def _made(filename, make):
 
 @contextlib.contextmanager
 def _locked(path):
-    """Hold the artifact's lock, waiting for another process that makes it; yields whether the folder can be written.
+    """Hold the artifact's lock, waiting for another process that makes it; yields where to write it first, or None.
 
-    The operating system drops the lock when its holder dies, so a killed run never blocks the next.
+    The operating system drops the lock when its holder dies, so a killed run never blocks the next. Where no lock can
+    be had, two may make the same: each writes a file of its own, and whoever finishes last is kept.
     """
     work = path.parent / WORK
-    lock = FileLock(work / f"{path.name}.lock")
     try:
         _claim(work)
         _sweep(work)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            print(f"Another process is making {path.name}: waiting for it.", file=sys.stderr, flush=True)
-            lock.acquire()
     except OSError as error:
         _warn_disk(path, error)
-        yield False
+        yield None
         return
+    lock = _lock(work / f"{path.name}.lock")
     try:
-        yield True
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"Another process is making {path.name}: waiting for it.", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):
+            lock.acquire()
+    except OSError as error:
+        if error.errno in WITHOUT_LOCKS:
+            _warn(
+                f"{path.parent} is on a file system without locks ({error.strerror}), as some network drives are: two "
+                "processes may make the same thing at once, and whoever finishes last is kept. To have locks, set the "
+                "environment variable LATENT_DYNAMICS_CACHE to a folder on a disk of this machine."
+            )
+    try:
+        yield work / f"{path.name}.{secrets.token_hex(4)}.part"
     finally:
-        lock.release()
+        with contextlib.suppress(OSError):
+            lock.release()
+
+
+def _lock(path):
+    return FileLock(path, fallback_to_soft=False)  # a soft lock outlives its holder
+
+
+def _lock_of(path):
+    return path.with_name(f"{UNFINISHED.fullmatch(path.name)[1]}.lock")
+
+
+def _is_free(lock):
+    """Whether nobody holds a lock; None where that cannot be known."""
+    try:
+        with _lock(lock).acquire(blocking=False):
+            return True
+    except Timeout:
+        return False
+    except OSError:
+        return None
 
 
 def _claim(work):
@@ -275,14 +323,15 @@ def _is_work(work):
 
 
 def _in_work(work, suffix):
-    return [path for path in work.glob(f"*{suffix}") if OUR_NAME.fullmatch(path.stem) and path.is_file()]
+    return [path for path in work.glob(f"*{suffix}") if UNFINISHED.fullmatch(path.name) and path.is_file()]
 
 
 def _sweep(work):
     """Remove half-written files that killed runs left: those whose lock nobody holds."""
     for part in _in_work(work, ".part"):
-        with contextlib.suppress(Timeout, OSError), FileLock(part.with_suffix(".lock"), blocking=False):
-            part.unlink(missing_ok=True)
+        if _is_free(_lock_of(part)):
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def _write(path, content, part):

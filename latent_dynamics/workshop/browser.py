@@ -6,6 +6,7 @@ import shutil
 import threading
 from contextlib import contextmanager
 
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -20,14 +21,16 @@ def chromium():
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
         raise NoBrowser("playwright is not installed; it comes with the extra [test]") from None
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)  # None: the one that playwright installed
+    found, tried = dict.fromkeys(filter(None, map(shutil.which, PROGRAMS))), []
     with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=program, args=["--no-sandbox", "--disable-background-networking"]
-            )
-        except Error as error:
-            raise NoBrowser(f"no Chromium: {str(error).splitlines()[0]}") from None
+        for program in (*found, None):  # None: the one that playwright installed; some that are found are only stubs
+            try:
+                browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+                break
+            except Error as error:
+                tried.append(f"{program or 'the one of playwright'} ({str(error).splitlines()[0]})")
+        else:
+            raise NoBrowser(f"no Chromium starts here; tried {', '.join(tried)}")
         try:
             yield browser
         finally:

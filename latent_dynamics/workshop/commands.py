@@ -4,6 +4,7 @@ import argparse
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from .building import book, costs
 from .running import ROOT, need, need_clone, run
@@ -38,15 +39,25 @@ def main(arguments=None) -> int:
     playing.add_argument("--games", type=int, default=10, help="default: %(default)s")
     playing.add_argument("--seed", type=int, default=0, help="of the first game; the next has the next")
     playing.add_argument("--film", metavar="OUT.gif", help="write the first game beside what is believed and planned")
-    command("lab", lab, "open the chapters in JupyterLab")
+    reading = command("lab", lab, "open copies of the chapters in JupyterLab; its own options may follow")
+    reading.epilog = (
+        "Whatever follows goes on to JupyterLab. On another machine or in a container: lab --no-browser --ip=0.0.0.0; "
+        "as root also --allow-root. All of them: python -m jupyterlab --help."
+    )
     serving = command("serve", serve, "serve the built book on this machine")
+    serving.add_argument("--address", default="127.0.0.1", help="of this machine, to listen on (default: %(default)s)")
     serving.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     command("picture", picture, "record the picture in README.md again")
     command("rooms", rooms, "draw the rooms in CONTRIBUTING.md again")
     cleaning = command("clean", clean, "remove the built book; data and trained models stay")
     cleaning.add_argument("--artifacts", action="store_true", help="remove the kept data and trained models too")
 
-    options = parser.parse_args(arguments)
+    options, others = parser.parse_known_args(arguments)
+    options.others = [other for other in others if other != "--"]
+    if options.others and options.run is not lab:
+        parser.error(f"unrecognized arguments: {' '.join(options.others)}")
+    if cache := os.environ.get("LATENT_DYNAMICS_CACHE"):  # for all that a command starts, wherever that works
+        os.environ["LATENT_DYNAMICS_CACHE"] = str(Path(cache).expanduser().absolute())
     try:
         return options.run(options) or 0
     except KeyboardInterrupt:
@@ -108,18 +119,25 @@ def play(options) -> int:
 
 
 def lab(options) -> int:
-    """Open the chapters in JupyterLab."""
+    """Open the reader's own copies of the chapters in JupyterLab."""
+    from .reading import lay_out
+
     need_clone(ROOT)
     need("jupyterlab")
-    return run(["-m", "jupyterlab", "book"], ROOT)
+    reading = ROOT / "reading"
+    print(f"Your copies of the chapters are in {reading}; what you change there stays.")
+    for name in lay_out(ROOT / "book", reading):
+        print(f"You have changed {name}, and the book has a newer one: rename yours to get that too.")
+    return run(["-m", "jupyterlab", reading.name, *options.others], ROOT)
 
 
 def serve(options) -> int:
-    """Serve the built book on this machine, and only to it."""
+    """Serve the built book on this machine, and only to it unless another address is named."""
     html = ROOT / "_build" / "html"
     if not html.exists():
         sys.exit("There is no built book to serve. Build it first: python -m latent_dynamics book")
-    return run(["-m", "http.server", str(options.port), "--bind", "127.0.0.1", "--directory", str(html)], ROOT)
+    where = ["--bind", options.address, "--directory", str(html)]
+    return run(["-m", "http.server", str(options.port), *where], ROOT)
 
 
 def picture(options) -> int:

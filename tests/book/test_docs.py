@@ -17,7 +17,7 @@ from latent_dynamics.workshop.rooms import PACKAGE, ROOMS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
-MADE = ("_build/", ".venv")  # what a command makes
+MADE = ("_build/", ".venv", "reading/")  # what a command makes
 KINDS = "bib|cff|css|ipynb|js|md|png|py|toml|txt|yml"
 
 

@@ -52,6 +52,12 @@ def test_the_installed_packages_are_the_pinned_ones_or_within_the_bounds():
         assert requirement.specifier.contains(found, prereleases=True), f"{requirement}, but {found} is installed"
 
 
+def test_the_package_leaves_what_colab_has_and_either_pygame():
+    core = {requirement.name: requirement for requirement in map(Requirement, PROJECT["dependencies"])}
+    assert core["ipywidgets"].specifier.contains("7.7.1"), "Colab's; another breaks its widgets"
+    assert not {"pygame", "pygame-ce"} & core.keys() and core["gymnasium"].extras == {"classic-control"}
+
+
 def test_environment_yml_and_pyproject_agree():
     environment = yaml.safe_load(text("environment.yml"))
     (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
@@ -92,6 +98,22 @@ def test_make_help_lists_every_target():
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in make_targets():
         assert re.search(rf"^  make {target} +\S", listed, re.M), f"make help does not tell of {target}"
+
+
+@pytest.mark.parametrize("machine", ["Darwin x86_64", "Darwin arm64"])
+def test_make_says_that_there_is_no_pytorch_for_intel_macs(tmp_path, machine):
+    if not shutil.which("make") or sys.platform == "win32":
+        pytest.skip("there is no make here")
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\ncase "$1" in -c) echo {machine};; *) echo called "$@";; esac\n')
+    python.chmod(0o755)
+    made = subprocess.run(["make", "book"], cwd=tmp_path, capture_output=True, text=True)
+    assert ("called -m pip install" in made.stdout) == (machine != "Darwin x86_64")
+    assert ("PYTHON=" in made.stderr and "Intel Mac" in made.stderr) == (machine == "Darwin x86_64")
+    assert (made.returncode == 0) == (machine != "Darwin x86_64")
 
 
 @pytest.mark.parametrize("target", [target for target in make_targets() if target != "help"])

@@ -80,6 +80,17 @@ def open_dream(browser, tmp_path):
         context.close()
 
 
+def test_a_browser_that_cannot_unpack_weights_is_called_too_old(open_dream, dream):
+    def grow_old(html):
+        return html.replace("<script>", "<script>delete window.DecompressionStream;</script><script>", 1)
+
+    page, _ = open_dream(dream, change=grow_old)
+    said = page.locator(".ld-widget").inner_text()
+    assert "this browser is too old" in said and "Firefox 115" in said and "damaged" not in said
+    assert page.locator(".ld-widget img").is_visible(), "the still picture takes its place"
+    assert page.troubles == []
+
+
 def control(root, name):
     """A control by the name that a screen reader says."""
     return root.locator(f'[aria-label="{name}"]')

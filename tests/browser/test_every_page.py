@@ -293,12 +293,17 @@ SEEN = """(parts) => parts
 
 
 def prints_the_text_and_nothing_to_press(page, site, name):
+    folded = "details.sd-dropdown:not([open])"  # solutions, which are printed
+    before = page.locator(folded).count()
     page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
     around = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-area"
-    parts = page.locator(f"{around}, article button, article input, article select")
-    shown = parts.evaluate_all(SEEN)
+    parts = page.locator(f"{around}, article button, article input, article select, article [role=slider], {folded}")
+    yield from parts.evaluate_all(SEEN)
     page.emulate_media(media="screen")
-    return shown
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    if page.locator(folded).count() != before:
+        yield "solutions stay open after printing"
 
 
 def can_be_launched_and_downloaded(page, site, name):

@@ -271,6 +271,12 @@ def test_the_folder_moves_with_the_environment(monkeypatch, tmp_path):
     assert store.folder().is_absolute() and "latent_dynamics" in str(store.folder())
 
 
+def test_a_folder_that_is_another_for_each_process_is_refused(monkeypatch):
+    monkeypatch.setenv("LATENT_DYNAMICS_CACHE", "cache")
+    with pytest.raises(ValueError, match=r"LATENT_DYNAMICS_CACHE is 'cache'.* full path, such as .*/cache"):
+        fetch(Maker())
+
+
 def test_no_folder_runs_from_memory(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("LATENT_DYNAMICS_CACHE", str(tmp_path / "file" / "cache"))
@@ -329,7 +335,9 @@ WORKER = """
     def make():
         with open(log, "a") as file:
             file.write("made\\n")
-        time.sleep(pause)
+        end = time.monotonic() + pause
+        while time.monotonic() < end and not log.with_suffix(".go").exists():
+            time.sleep(0.01)
         return {"x": np.random.default_rng(seed).normal(size=400_000)}, {}
 
     arrays, meta = store.kept("worker", {"seed": seed}, make, kind)
@@ -363,11 +371,13 @@ def wait_for(condition, seconds=60):
 
 def test_two_processes_make_once(tmp_path):
     log = tmp_path / "log"
-    first = start(log, pause=3)
+    first = start(log, pause=60)
     wait_for(log.exists)
-    second = start(log, pause=3)
+    second = start(log)
+    assert "Another process is making worker" in second.stderr.readline()
+    log.with_suffix(".go").touch()
     assert "Another process" not in finish(first)
-    assert "Another process is making worker" in finish(second)
+    finish(second)
     assert log.read_text() == "made\n"
 
 

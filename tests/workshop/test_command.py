@@ -204,3 +204,11 @@ def test_clean_touches_only_what_is_ours(tmp_path, monkeypatch, capsys):
     assert command.main(["clean", "--artifacts"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
     assert "Removed 1 data sets and models" in capsys.readouterr().out
+
+
+def test_a_command_gives_all_that_it_starts_the_same_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENT_DYNAMICS_CACHE", "cache")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "ladder", lambda options: os.chdir("/") or print(store.folder()))
+    assert command.main(["ladder"]) == 0
+    assert os.environ["LATENT_DYNAMICS_CACHE"] == str(tmp_path / "cache")

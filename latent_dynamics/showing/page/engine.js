@@ -380,6 +380,8 @@ export function halves(bytes) {
   });
 }
 
+const NEEDED = "It needs Chrome or Edge 110, Firefox 115 or Safari 16.4, or a later one"; // for all that the scripts use
+
 /** Unpacks zlib bytes that hold all low bytes first, then all high ones. */
 async function unpack(packed) {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -390,6 +392,7 @@ async function unpack(packed) {
 
 /** The constants of one function, out of the bytes that carry them. */
 async function constantsOf(weights) {
+  if (!globalThis.DecompressionStream) throw Error(`this browser is too old to unpack its trained weights. ${NEEDED}`);
   const layout = weights.get("layout_of");
   const ends = [];
   for (const { shape, half } of layout) ends.push((ends.at(-1) ?? 0) + volume(shape) * (half ? 2 : 4));
