@@ -44,6 +44,7 @@ class Futures:
         return len(self.episode)
 
     def __getitem__(self, rows):
+        rows = drift.as_rows(rows)
         return replace(self, **{name: value[rows] for name, value in vars(self).items() if name != "world"})
 
 

@@ -62,9 +62,13 @@ class Windows:
 
     def __getitem__(self, rows):
         """Some of the windows; of one, whose number is given, the batch axis stays."""
-        rows = [int(rows)] if np.ndim(rows) == 0 and not isinstance(rows, slice) else rows
-        whole = ("protocol", "world", "view")
+        rows, whole = as_rows(rows), ("protocol", "world", "view")
         return replace(self, **{name: value[rows] for name, value in vars(self).items() if name not in whole})
+
+
+def as_rows(index):
+    """Return an index that keeps the batch axis: of one number a list of one."""
+    return [int(index)] if np.ndim(index) == 0 and not isinstance(index, slice) else index
 
 
 def _starts(episodes, context, stride, least=1):

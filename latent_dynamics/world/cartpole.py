@@ -10,9 +10,8 @@ import os
 
 import torch
 
-os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are drawn in memory: no screen is needed
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-import gymnasium as gym  # noqa: E402  (the two lines above must come first)
+import gymnasium as gym  # noqa: E402  (the line above must come first)
 
 ENVIRONMENT = "CartPole-v1"
 STATE_NAMES = ("x", "x_dot", "theta", "theta_dot")

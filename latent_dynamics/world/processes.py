@@ -1,13 +1,14 @@
 """Work that several processes share."""
 
 import os
+import sys
 from contextlib import contextmanager
 
 import joblib
 
 PAYS = 4_000  # frames to draw from which on other processes, which take seconds to start, are worth it
 IDLE = 30  # seconds after which a process without work goes; also where the one that started it was killed
-MOST = 61  # that Windows can wait for
+MOST = 61 if sys.platform == "win32" else 1_000  # Windows cannot wait for more
 VARIABLE = "LATENT_DYNAMICS_WORKERS"
 
 
@@ -15,7 +16,7 @@ def workers_wanted(workers=None, frames=PAYS):
     """Return how many processes to use: what is asked for, by argument or by LATENT_DYNAMICS_WORKERS; else what pays.
 
     That is one for each core that this process may use (its affinity and its container's quota count), four at most,
-    or this process alone for fewer than PAYS frames. Raises ValueError for anything but a whole number from 1 to 61.
+    or this process alone for fewer than PAYS frames. Raises ValueError for anything but a whole number from 1 to MOST.
     """
     asked = os.environ.get(VARIABLE) if workers is None else workers
     if asked in (None, ""):

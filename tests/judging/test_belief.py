@@ -147,3 +147,9 @@ def test_bad_requests_get_a_clear_error(episodes):
     with pytest.raises(ValueError, match="no judging set called 'training'"):
         judging_set.collected("training", GUSTY)
     assert judging_set.key("test") != judging_set.key("test", GUSTY)
+
+
+def test_one_window_keeps_its_batch_axis(futures):
+    one = futures[2]
+    assert len(one) == 1 and one.theta.shape == (1, *futures.theta.shape[1:]) and one.frames.ndim == 4
+    assert torch.equal(one.theta[0], futures.theta[2])

@@ -1,6 +1,9 @@
 """The true world: our physics is Gymnasium's, its instability is what the book says, its policies do what they say."""
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -152,3 +155,24 @@ def test_between_bursts_a_noisy_expert_errs_as_often_as_its_epsilon_says():
 def test_each_episode_draws_its_own_share_of_errors():
     shares = [NoisyExpert(np.random.default_rng(seed)).epsilon for seed in range(200)]
     assert min(shares) >= 0.2 and max(shares) <= 0.9 and np.ptp(shares) > 0.6
+
+
+DRAWS = """
+import os
+
+import numpy as np
+
+import latent_dynamics as ld
+
+before = dict(os.environ)
+ld.CARTPOLE.draw(np.zeros((2, 4)), workers=1)
+ld.cartpole.make("rgb_array").reset(seed=0)
+print(sorted(name for name in os.environ.keys() - before.keys()))
+"""
+
+
+def test_windows_of_gymnasiums_own_still_open():
+    """SDL is not told to do without a screen, which `render_mode="human"` needs."""
+    free = {name: value for name, value in os.environ.items() if name != "SDL_VIDEODRIVER"}
+    ran = subprocess.run([sys.executable, "-c", DRAWS], env=free, capture_output=True, text=True, timeout=100)
+    assert "SDL" not in ran.stdout.split("\n")[-2] and ran.returncode == 0, ran.stdout + ran.stderr

@@ -154,8 +154,9 @@ def test_results_come_in_the_order_of_the_items_and_an_error_comes_back():
             list(run((1).__truediv__, [0]))
 
 
-@pytest.mark.parametrize("wrong", ["abc", "0", "-3", "2.5", "200"])
+@pytest.mark.parametrize("wrong", ["abc", "0", "-3", "2.5", "62"])
 def test_another_number_of_processes_than_can_be_is_refused_by_name(wrong, monkeypatch):
+    monkeypatch.setattr(processes, "MOST", 61)  # as on Windows
     with pytest.raises(ValueError, match=f"workers is '{wrong}': expected a whole number of processes from 1 to 61"):
         processes.workers_wanted(wrong)
     monkeypatch.setenv("LATENT_DYNAMICS_WORKERS", wrong)

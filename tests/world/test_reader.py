@@ -153,10 +153,7 @@ def test_frames_of_another_shape_are_refused(shape):
         read(torch.zeros(shape))
 
 
-VIEWS = {
-    "64 x 64": View(height=64, width=64), "colour": COLOUR, "coarse": View(height=16, width=60),
-    "Atari's": View(top=0, bottom=400, height=84, width=84),
-}  # fmt: skip
+VIEWS = {"coarse": View(height=16, width=60), "fractions": View(height=40, width=64), "colour": COLOUR}
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
