@@ -46,9 +46,10 @@ def free(model, frames, actions, context, samples=None, generator=None):
     check_window(frames, actions, context)
     with at_home(model) as bring:
         frames, actions = bring(frames), bring(actions)
-        belief = model.observe(frames[:, : context + 1], actions[:, :context])
+        seen, pushes = frames[:, : context + 1], actions[:, context:]
+        belief = model.observe(seen, actions[:, :context])
         if samples is None:
-            return model.imagine(belief, actions[:, context:])
+            return model.imagine(belief, pushes)
         return model.imagine(
-            belief, actions[:, context:], samples=samples, generator=generator
+            belief, pushes, samples=samples, generator=generator
         )
