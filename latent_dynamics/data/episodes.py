@@ -5,7 +5,7 @@ frame t + 1; `rewards[t]` and `terminated[t]` are what the environment said on a
 """
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class Episodes:
             raise ValueError("an empty data set: it holds no episode; collect at least one")
         if self.frames.dtype != np.uint8:
             raise TypeError(f"frames are {self.frames.dtype}; expected bytes, uint8 from 0 to 255")
+        if (self.numbers is None) != (self.of is None):
+            raise ValueError("episodes' `numbers` say nothing without `of`, how many the whole data set has; give both")
         if self.numbers is None:
             object.__setattr__(self, "numbers", np.arange(len(self.lengths)))
             object.__setattr__(self, "of", len(self.lengths))
@@ -137,16 +139,25 @@ class Episodes:
 
     @classmethod
     def from_arrays(cls, arrays):
-        """Rebuild the data set from `arrays()`, as `np.load` gives them: `np.savez(path, **episodes.arrays())`.
+        """Rebuild the data set from `arrays()`, all that has a default may be missing.
 
-        Raises ValueError where one is missing, or does not fit the others.
+        Raises ValueError where another is missing, or does not fit the others.
         """
-        if missing := [field.name for field in fields(cls) if field.name not in arrays]:
+        needed = [field.name for field in fields(cls) if field.default is MISSING]
+        if missing := [name for name in needed if name not in arrays]:
             raise ValueError(f"no array called {missing[0]!r}; there are {', '.join(map(repr, arrays)) or 'none'}")
-        told = {"world": world_called(str(arrays["world"])), "view": View(**json.loads(str(arrays["view"])))}
-        kinds = {"seed": int, "of": int, "part": str}
-        told |= {name: kind(arrays[name]) for name, kind in kinds.items()}
-        return cls(**{field.name: told.get(field.name, arrays[field.name]) for field in fields(cls)})
+        kinds = {
+            "seed": int, "of": int, "part": str, "world": lambda name: world_called(str(name)),
+            "view": lambda told: View(**json.loads(str(told))),
+        }  # fmt: skip
+        named = [field.name for field in fields(cls) if field.name in arrays]
+        return cls(**{name: kinds.get(name, np.asarray)(arrays[name]) for name in named})
+
+    @classmethod
+    def from_npz(cls, path):
+        """Read what `np.savez(path, **episodes.arrays())` wrote; nothing in it can run code."""
+        with np.load(path, allow_pickle=False) as arrays:
+            return cls.from_arrays(arrays)
 
     @classmethod
     def from_episodes(cls, episodes, seed=0, world=CARTPOLE, view=DEFAULT):

@@ -75,8 +75,13 @@ def test_steps_that_do_not_follow_each_other_are_refused():
 def test_files_give_back_what_they_hold(tmp_path):
     episodes = ld.Episodes.from_episodes(played(12), seed=3)
     np.savez(tmp_path / "own.npz", **episodes.arrays())
-    with np.load(tmp_path / "own.npz") as arrays:
-        same(episodes, ld.Episodes.from_arrays(dict(arrays)))
+    same(episodes, ld.Episodes.from_npz(tmp_path / "own.npz"))
+    least = {name: array for name, array in ld.Episodes.from_episodes(played()).arrays().items() if array.ndim}
+    with pytest.raises(ValueError, match="say nothing without `of`"):
+        ld.Episodes.from_arrays(least)
+    del least["numbers"]
+    np.savez(tmp_path / "least.npz", **least)
+    same(ld.Episodes.from_episodes(played()), ld.Episodes.from_npz(tmp_path / "least.npz"))
     with h5py.File(tmp_path / "own.hdf5", "w") as file:
         for number, episode in enumerate(played(12)):
             for name, values in episode.items():
