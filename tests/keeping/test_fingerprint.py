@@ -76,7 +76,7 @@ SOURCES = {  # one line that matters: what must be asked for anew, beside the fi
     "judge": ("judging/drift.py", instead("median", "mean"), set()),
     "rollouts": ("judging/rollout.py", instead("frames", "pictures"), set()),
     "references": ("judging/references.py", instead("frames", "pictures"), set()),
-    "controllers": ("acting/controllers.py", instead("steps", "moves"), set()),
+    "controllers": ("acting/controllers.py", instead("total", "sum_of"), set()),
 }
 
 
