@@ -98,8 +98,8 @@ def half_the_force(monkeypatch, model):
 def another_reader(monkeypatch, model):
     measure = ld.reader.measure
 
-    def leaning(frames):
-        seen = measure(frames)
+    def leaning(*frames):
+        seen = measure(*frames)
         return replace(seen, theta=1.2 * seen.theta)
 
     monkeypatch.setattr(ld.reader, "measure", leaning)
