@@ -139,7 +139,7 @@ class Episodes:
 
     @classmethod
     def from_arrays(cls, arrays):
-        """Rebuild the data set from `arrays()`, all that has a default may be missing.
+        """Rebuild the data set from `arrays()`; what has a default may be missing.
 
         Raises ValueError where another is missing, or does not fit the others.
         """

@@ -109,10 +109,10 @@ def replayed_windows(episodes, context=10, horizon=50, stride=10):
 
 def _read_off(episodes):
     """Return what the reader finds in the frames of episodes whose states nobody knows: (F, S), NaN for the rest."""
-    off, cut = (limits(episodes.view)["error"][1], limits(episodes.view)["error"][0])
+    x_off, theta_off = limits(episodes.view)["error"]
     warnings.warn(
         "These episodes carry no true states: errors are those against what is read off the real frames (itself off by "
-        f"{degrees(off):.2g} degrees and {100 * cut:.2g} cm), and only replayed windows can be cut.",
+        f"{degrees(theta_off):.2g} degrees and {100 * x_off:.2g} cm), and only replayed windows can be cut.",
         stacklevel=3,
     )
     parts = [_look(episodes.frames[i : i + 2048], episodes.view) for i in range(0, len(episodes.frames), 2048)]
