@@ -33,8 +33,9 @@ TABLE = "book/data/metrics_and_control.csv"  # of the study of chapter 17, for w
 def train_all(names=(), workers=None, scheduler=None):
     """Train and judge all tasks of the ladder, or those whose rung or name is among `names`. Returns how many were due.
 
-    workers: processes, a model in each (default: see `workers_wanted`); scheduler: address of a Dask scheduler whose workers do it instead, such as
-    "tcp://10.0.0.1:8786". Raises ValueError for a name that no task has, and where no scheduler can be reached.
+    workers: processes, a model in each (default: see `workers_wanted`); scheduler: address of a Dask scheduler whose
+    workers do it instead, such as "tcp://10.0.0.1:8786". Raises ValueError for a name that no task has, and where no
+    scheduler can be reached.
     """
     every = ladder.tasks()
     wanted = [task for task in every if not names or {task[1], ladder.asked(*task)[0][0]} & set(names)]
